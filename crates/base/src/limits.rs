@@ -1,0 +1,17 @@
+//! Every limit of the system, in one place, with its source. AWS's documented quotas unless said otherwise.
+
+/// Largest request body that is read (our own bound: a task definition may be 64 KiB, a log batch 1 MiB).
+pub const REQUEST_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// SigV4 signatures older or newer than this are refused (AWS: 15 minutes).
+pub const SIGNATURE_SKEW_SECONDS: u64 = 15 * 60;
+/// ECS service quotas, "general reference: Amazon ECS endpoints and quotas".
+pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
+pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
+pub const TASKS_PER_RUN_TASK: i64 = 10;
+pub const INSTANCES_PER_START_TASK: usize = 10;
+pub const TASKS_PER_DESCRIBE: usize = 100;
+pub const TAGS_PER_RESOURCE: usize = 50;
+pub const CUSTOM_ATTRIBUTES_PER_RESOURCE: usize = 10;
+pub const OVERRIDES_BYTES: usize = 8192;
+/// Stopped tasks stay visible at least this long (DescribeTasks).
+pub const STOPPED_TASK_RETENTION_SECONDS: u64 = 3600;

@@ -1,0 +1,1 @@
+//! A scripted runtime for tests and the simulator of shells: containers that exit when told.

@@ -1,0 +1,1 @@
+//! The embedded OCI runtime: libcontainer in a single-threaded shim per task.
