@@ -3,9 +3,11 @@
 //! Knows no AWS type, no protocol and no I/O.
 
 mod image;
+mod node;
 mod report;
 mod spec;
 
 pub use image::*;
+pub use node::*;
 pub use report::*;
 pub use spec::*;

@@ -1,0 +1,21 @@
+//! What a service tells nodes and hears from them. A service that runs nothing has none of this.
+
+use crate::Call;
+use store::{Change, Image, Key, Tx};
+use workload::{Desired, NodeFacts, NodeId, Report, TaskSpec};
+
+/// A table of plain functions, as operations are.
+#[derive(Clone, Copy)]
+pub struct Workloads {
+    /// Which node's set a change may alter.
+    pub concerns: fn(&Image, &Change) -> Option<NodeId>,
+    /// What the node must have now: row keys with their desired state, in a stable order.
+    pub assigned: fn(&Image, &NodeId) -> Vec<(Key, Desired)>,
+    /// The row as the node sees it. Pure, and the same for the life of the row but for `desired`.
+    pub compile: fn(&Image, &Key) -> Option<TaskSpec>,
+    /// A node said hello (again).
+    pub joined: fn(&mut Call, &mut Tx, &NodeFacts),
+    /// A node's connection is gone.
+    pub left: fn(&mut Call, &mut Tx, &NodeId),
+    pub report: fn(&mut Call, &mut Tx, &NodeId, &Report),
+}
