@@ -1,7 +1,7 @@
 //! An immutable snapshot of every table at one revision: persistent ordered maps, so that a copy costs nothing and
 //! readers never wait for the writer.
 
-use crate::record::{entry, Index, Key, Record};
+use crate::record::{Index, Key, Record, entry};
 use imbl::{OrdMap, OrdSet};
 use std::any::Any;
 use std::collections::BTreeMap;

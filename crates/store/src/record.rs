@@ -1,7 +1,7 @@
 //! What a row is: a serde type with a table, a key, a version, and the indexes it wants to be found by.
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;

@@ -31,8 +31,7 @@ impl Tables {
         let mut image = Image::at(revision);
         for row in rows {
             let decode = self.0.get(row.table.as_str()).ok_or_else(|| Error::UnknownTable(row.table.clone()))?;
-            decode(&mut image, &row.value)
-                .map_err(|message| Error::Row { table: row.table, key: row.key, message })?;
+            decode(&mut image, &row.value).map_err(|message| Error::Row { table: row.table, key: row.key, message })?;
         }
         Ok(image)
     }

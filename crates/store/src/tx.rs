@@ -1,9 +1,9 @@
 //! One transaction: reads see its own writes; nothing leaves it unless it is kept. A group of transactions shares one
 //! commit, each with a savepoint of its own.
 
+use crate::Write;
 use crate::image::{Change, Image};
 use crate::record::{Key, Record};
-use crate::Write;
 use imbl::OrdMap;
 use serde::Serialize;
 use std::sync::Arc;

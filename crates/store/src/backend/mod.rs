@@ -1,6 +1,7 @@
 //! The backend seam: three verbs that an embedded file, memory and (in a later issue) etcd share. Called from the writer
 //! thread only, so they may block.
 
+pub mod file;
 pub mod mem;
 
 use crate::record::Key;
