@@ -1,0 +1,248 @@
+//! The shell around `Core`: the one writer thread, its queue, and the published image that readers take without a lock.
+//! Work that waits while a group commits becomes the next group.
+
+use crate::core::{self, Core, Settle, Work};
+use crate::service::{Encode, Prepared};
+use crate::{Call, Caller, Services};
+use arc_swap::ArcSwap;
+use base::{Clock, Rng, Scope};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use store::{Backend, Change, Image};
+use tokio::sync::{broadcast, oneshot};
+use wire::Model;
+use workload::{Assign, NodeFacts, NodeId, Report};
+
+/// A group holds at most this many pieces of work, so that the first does not wait for an endless queue.
+const WORK_PER_GROUP: usize = 512;
+/// Watchers that fall further behind than this are told so and look at the image again.
+const FEED_CAPACITY: usize = 1024;
+
+/// How the writer hands a node its set. Must not block.
+pub type SendAssign = Box<dyn Fn(Assign) + Send>;
+
+enum Message {
+    Work(Work),
+    Joined(NodeFacts, SendAssign),
+    Left(NodeId),
+    Report(NodeId, Report),
+    Stop,
+}
+
+/// Cheap to clone; every clone speaks to the same writer.
+#[derive(Clone)]
+pub struct Plane {
+    queue: Sender<Message>,
+    published: Arc<ArcSwap<Image>>,
+    feed: broadcast::Sender<Arc<Vec<Change>>>,
+    services: Arc<Services>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Plane {
+    pub fn start(
+        services: Arc<Services>,
+        backend: Box<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        rng: Rng,
+    ) -> store::Result<(Plane, std::thread::JoinHandle<()>)> {
+        let core = Core::open(Arc::clone(&services), backend, rng)?;
+        let (queue, messages) = channel();
+        let published = Arc::new(ArcSwap::from_pointee(core.image().clone()));
+        let feed = broadcast::channel(FEED_CAPACITY).0;
+        let plane = Plane { queue, published, feed, services, clock };
+        let writer = Writer { core, plane: plane.clone(), nodes: BTreeMap::new() };
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || writer.run(messages));
+        Ok((plane, thread.map_err(|e| store::Error::Commit(format!("no writer thread: {e}")))?))
+    }
+
+    pub fn image(&self) -> Arc<Image> {
+        self.published.load_full()
+    }
+
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Rows that each commit changed, from now on.
+    pub fn feed(&self) -> broadcast::Receiver<Arc<Vec<Change>>> {
+        self.feed.subscribe()
+    }
+
+    /// Runs one operation as `caller` and returns the encoded answer, durable if it wrote anything.
+    pub async fn call(&self, model: &Model, operation: &str, who: Who, body: &[u8]) -> Result<Bytes, wire::Error> {
+        let service = self.services.of(model).ok_or_else(|| wire::Error::unknown_operation(operation))?;
+        let encode = match service.prepare(operation, body)? {
+            Prepared::Read(run) => {
+                let mut call = who.call(self.clock.now(), Rng::from_os());
+                guarded(|| run(&mut call, &self.published.load()))?
+            }
+            Prepared::Write(run) => self.write(who, run).await?,
+        };
+        encode()
+    }
+
+    async fn write(
+        &self,
+        who: Who,
+        run: Box<dyn FnOnce(&mut Call, &mut store::Tx) -> Result<Encode, wire::Error> + Send>,
+    ) -> Result<Encode, wire::Error> {
+        let (answer, answered) = oneshot::channel();
+        let work: Work = Box::new(move |turn| {
+            let mut call = who.call(turn.now, turn.rng.fork());
+            let before = turn.tx.savepoint();
+            let result = guarded(|| run(&mut call, turn.tx));
+            if result.is_err() {
+                turn.tx.rollback(before);
+            }
+            Box::new(move |kept: &Result<(), store::Error>| {
+                // A client that has gone away is no error: what it asked for is done.
+                let _ = answer.send(match kept {
+                    Ok(()) => result,
+                    Err(error) => Err(not_kept(error)),
+                });
+            })
+        });
+        self.send(Message::Work(work));
+        answered.await.unwrap_or_else(|_| Err(wire::Error::receiver("ServerException", "The server is shutting down.")))
+    }
+
+    /// A node said hello. Its set is sent through `send` now and whenever it changes.
+    pub fn joined(&self, facts: NodeFacts, send: SendAssign) {
+        self.send(Message::Joined(facts, send));
+    }
+
+    pub fn left(&self, node: NodeId) {
+        self.send(Message::Left(node));
+    }
+
+    pub fn report(&self, node: NodeId, report: Report) {
+        self.send(Message::Report(node, report));
+    }
+
+    /// After what is queued. The writer thread ends.
+    pub fn stop(&self) {
+        self.send(Message::Stop);
+    }
+
+    fn send(&self, message: Message) {
+        // The writer is gone only while the process ends; then nobody waits for an answer but `write`, which sees it.
+        let _ = self.queue.send(message);
+    }
+}
+
+/// On whose behalf a call runs.
+#[derive(Clone, Debug)]
+pub struct Who {
+    pub scope: Scope,
+    pub caller: Caller,
+    pub request_id: String,
+}
+
+impl Who {
+    fn call(self, now: base::Time, rng: Rng) -> Call {
+        Call { scope: self.scope, caller: self.caller, now, rng, request_id: self.request_id }
+    }
+}
+
+/// A bug in one handler is that caller's 500, not everybody's end.
+fn guarded<T>(run: impl FnOnce() -> Result<T, wire::Error>) -> Result<T, wire::Error> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        tracing::error!("a handler panicked; its transaction was rolled back");
+        Err(wire::Error::receiver("ServerException", "Service Unavailable. Please try again later."))
+    })
+}
+
+fn not_kept(error: &store::Error) -> wire::Error {
+    tracing::error!(%error, "a group was not kept");
+    wire::Error::receiver("ServerException", format!("The change could not be stored: {error}"))
+}
+
+struct Writer {
+    core: Core,
+    plane: Plane,
+    nodes: BTreeMap<NodeId, SendAssign>,
+}
+
+impl Writer {
+    fn run(mut self, messages: Receiver<Message>) {
+        // What a crash left undecided is decided before the first request.
+        self.group(Vec::new(), Vec::new());
+        loop {
+            let Some(first) = self.wait(&messages) else { return };
+            let (mut works, mut joined) = (Vec::new(), Vec::new());
+            let mut next = first;
+            while let Some(message) = next {
+                if !self.take(message, &mut works, &mut joined) {
+                    self.group(works, joined);
+                    return;
+                }
+                next = if works.len() < WORK_PER_GROUP { messages.try_recv().ok() } else { None };
+            }
+            self.group(works, joined);
+        }
+    }
+
+    /// `Some(None)`: a wake is due. `None`: nobody is left to speak.
+    fn wait(&self, messages: &Receiver<Message>) -> Option<Option<Message>> {
+        let Some(wake) = self.core.next_wake() else { return messages.recv().ok().map(Some) };
+        match messages.recv_timeout(wake.since(self.plane.clock.now())) {
+            Ok(message) => Some(Some(message)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// `false` when the writer is to stop.
+    fn take(&mut self, message: Message, works: &mut Vec<Work>, joined: &mut Vec<NodeId>) -> bool {
+        let workloads = self.plane.services.workloads();
+        match (message, workloads) {
+            (Message::Work(work), _) => works.push(work),
+            (Message::Joined(facts, send), Some(workloads)) => {
+                joined.push(facts.id.clone());
+                self.nodes.insert(facts.id.clone(), send);
+                works.push(core::joined(workloads, facts));
+            }
+            (Message::Left(node), Some(workloads)) => {
+                self.nodes.remove(&node);
+                self.core.left(&node);
+                works.push(core::left(workloads, node));
+            }
+            (Message::Report(node, report), Some(workloads)) => works.push(core::report(workloads, node, report)),
+            (Message::Stop, _) => return false,
+            (_, None) => tracing::warn!("a node speaks to a plane that runs nothing"),
+        }
+        true
+    }
+
+    fn group(&mut self, works: Vec<Work>, joined: Vec<NodeId>) {
+        let (outcome, settles, kept) = self.core.run(self.plane.clock.now(), works);
+        if !outcome.changes.is_empty() {
+            self.plane.published.store(Arc::new(self.core.image().clone()));
+            // No watcher is no error.
+            let _ = self.plane.feed.send(Arc::new(outcome.changes));
+        }
+        for (node, assign) in outcome.assigns {
+            self.assign(&node, assign);
+        }
+        for node in joined {
+            if let Some(assign) = self.core.joined(&node) {
+                self.assign(&node, assign);
+            }
+        }
+        settles.into_iter().for_each(|settle: Settle| settle(&kept));
+    }
+
+    fn assign(&self, node: &NodeId, assign: Assign) {
+        if let Some(send) = self.nodes.get(node) {
+            send(assign);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A service as a value: its table of operations, its reconcilers, its tables, and what it tells nodes. The table row is
+//! the registration: routing, decoding, encoding and the answer for what is not built follow from it and the model.
+
+use crate::reconcile::{Erased, Of};
+use crate::{Call, Reconciler, Workloads};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use store::{Image, Record, Tables, Tx};
+use wire::model::OperationModel;
+use wire::{Model, Operation};
+
+/// Encodes an answer outside the writer.
+pub type Encode = Box<dyn FnOnce() -> Result<Bytes, wire::Error> + Send>;
+
+/// A decoded request, ready to run where it belongs.
+pub enum Prepared {
+    /// On the writer, durable before it is answered.
+    Write(Box<dyn FnOnce(&mut Call, &mut Tx) -> Result<Encode, wire::Error> + Send>),
+    /// Anywhere, on the newest published image.
+    Read(Box<dyn FnOnce(&mut Call, &Image) -> Result<Encode, wire::Error> + Send>),
+}
+
+type Prepare = Box<dyn Fn(&'static Model, &[u8]) -> Result<Prepared, wire::Error> + Send + Sync>;
+
+pub struct Service {
+    pub model: &'static Model,
+    pub(crate) operations: BTreeMap<&'static str, Prepare>,
+    pub(crate) reconcilers: Vec<Arc<dyn Erased>>,
+    pub(crate) tables: Tables,
+    pub(crate) workloads: Option<Workloads>,
+}
+
+impl Service {
+    pub fn new(model: &'static Model) -> Service {
+        let (operations, reconcilers) = (BTreeMap::new(), Vec::new());
+        Service { model, operations, reconcilers, tables: Tables::default(), workloads: None }
+    }
+
+    /// An operation that may change rows.
+    pub fn on<Op, E>(mut self, handler: fn(&mut Call, &mut Tx, Op::Input) -> Result<Op::Output, E>) -> Service
+    where
+        Op: Operation + 'static,
+        Op::Output: 'static,
+        Op::Input: 'static,
+        E: Into<wire::Error> + 'static,
+    {
+        let prepare: Prepare = Box::new(move |model, body| {
+            let input = wire::decode::<Op>(model, body)?;
+            Ok(Prepared::Write(Box::new(move |call, tx| {
+                let output = handler(call, tx, input).map_err(Into::into)?;
+                Ok(Box::new(move || wire::encode(model, &output)))
+            })))
+        });
+        self.operations.insert(Op::NAME, prepare);
+        self
+    }
+
+    /// An operation that only looks.
+    pub fn read<Op, E>(mut self, handler: fn(&mut Call, &Image, Op::Input) -> Result<Op::Output, E>) -> Service
+    where
+        Op: Operation + 'static,
+        Op::Output: 'static,
+        Op::Input: 'static,
+        E: Into<wire::Error> + 'static,
+    {
+        let prepare: Prepare = Box::new(move |model, body| {
+            let input = wire::decode::<Op>(model, body)?;
+            Ok(Prepared::Read(Box::new(move |call, image| {
+                let output = handler(call, image, input).map_err(Into::into)?;
+                Ok(Box::new(move || wire::encode(model, &output)))
+            })))
+        });
+        self.operations.insert(Op::NAME, prepare);
+        self
+    }
+
+    pub fn reconcile<R: Reconciler>(mut self) -> Service {
+        self.reconcilers.push(Arc::new(Of::<R>(PhantomData)));
+        self
+    }
+
+    pub fn table<R: Record>(mut self) -> Service {
+        self.tables.add::<R>();
+        self
+    }
+
+    pub fn workloads(mut self, workloads: Workloads) -> Service {
+        self.workloads = Some(workloads);
+        self
+    }
+
+    /// Names of the operations that are built; the coverage page and its test compare them with the model.
+    pub fn operations(&self) -> impl Iterator<Item = &'static str> {
+        self.operations.keys().copied()
+    }
+
+    /// Decodes and validates; what the model has and the table has not is answered as AWS answers an operation that an
+    /// account or region lacks.
+    pub fn prepare(&self, operation: &str, body: &[u8]) -> Result<Prepared, wire::Error> {
+        if let Some(prepare) = self.operations.get(operation) {
+            return prepare(self.model, body);
+        }
+        Err(match self.model.operation(operation) {
+            Some(modelled) => not_built(modelled),
+            None => wire::Error::unknown_operation(operation),
+        })
+    }
+}
+
+/// Clients know what to do with an error that their model has; a bare 501 they would retry.
+fn not_built(operation: &OperationModel) -> wire::Error {
+    let message = format!("{} is not supported by this server yet.", operation.name);
+    let fitting = ["UnsupportedFeatureException", "UnsupportedOperationException", "ClientException"];
+    let code = fitting.into_iter().find(|code| operation.errors.contains(code));
+    wire::Error::sender(code.unwrap_or("UnsupportedOperationException"), message)
+}
+
+/// Every service of this binary, by signing name.
+pub struct Services(Vec<Service>);
+
+impl Services {
+    pub fn new(services: Vec<Service>) -> Services {
+        Services(services)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Service> {
+        self.0.iter()
+    }
+
+    pub fn models(&self) -> Vec<&'static Model> {
+        self.0.iter().map(|service| service.model).collect()
+    }
+
+    pub fn of(&self, model: &Model) -> Option<&Service> {
+        self.0.iter().find(|service| service.model.service_id == model.service_id)
+    }
+
+    pub fn tables(&self) -> Tables {
+        let mut all = Tables::default();
+        self.0.iter().for_each(|service| all.merge(service.tables.clone()));
+        all
+    }
+
+    pub(crate) fn reconcilers(&self) -> Vec<Arc<dyn Erased>> {
+        self.0.iter().flat_map(|service| service.reconcilers.iter().cloned()).collect()
+    }
+
+    /// One service of a binary runs containers.
+    pub fn workloads(&self) -> Option<Workloads> {
+        self.0.iter().find_map(|service| service.workloads)
+    }
+}
