@@ -1,0 +1,47 @@
+//! A container instance: a node's registration in one cluster.
+
+use api_ecs as api;
+use base::{Arn, Scope, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::{Index, Key, Record};
+use workload::NodeId;
+
+/// Written by registration and by the instance operations; gone when deregistered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ContainerInstance {
+    pub scope: Scope,
+    pub cluster: String,
+    /// 32 hexadecimal digits.
+    pub id: String,
+    pub node: NodeId,
+    /// ACTIVE or DRAINING.
+    pub draining: bool,
+    /// Set by PutAttributes; the node's own come from its facts.
+    pub custom_attributes: BTreeMap<String, Option<String>>,
+    pub tags: Vec<api::Tag>,
+    pub registered_at: Time,
+    pub version: i64,
+}
+
+impl ContainerInstance {
+    pub fn arn(&self) -> String {
+        Arn::new(&self.scope, "ecs", format!("container-instance/{}/{}", self.cluster, self.id)).to_string()
+    }
+}
+
+pub fn key(scope: &Scope, cluster: &str, id: &str) -> Key {
+    Key::new(format!("{scope}/{cluster}/{id}"))
+}
+
+impl Record for ContainerInstance {
+    const TABLE: &'static str = "ecs/container-instance";
+
+    fn key(&self) -> Key {
+        key(&self.scope, &self.cluster, &self.id)
+    }
+
+    fn indexes(&self, index: &mut Index) {
+        index.add("node", &self.node);
+    }
+}
