@@ -1,1 +1,31 @@
+//! AWS's wire: bytes become a shape once and a shape becomes bytes once; signatures; errors as AWS words them.
+//! Everything is driven by a `Model`, which generated code supplies: this crate knows no service.
 
+mod blob;
+mod conform;
+mod enumeration;
+mod error;
+pub mod model;
+pub mod protocol;
+mod redacted;
+mod timestamp;
+
+pub use blob::Blob;
+pub use error::{Error, Fault};
+pub use model::Model;
+pub use protocol::{Protocol, decode, encode, error_response, response};
+pub use redacted::redacted;
+pub use timestamp::Timestamp;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// One operation of a service, tying its name to its shapes. Generated code implements it on a unit struct each.
+pub trait Operation {
+    const NAME: &'static str;
+    type Input: DeserializeOwned + Send;
+    type Output: Serialize + Send;
+}
+
+/// The input or output of an operation that models none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Empty {}

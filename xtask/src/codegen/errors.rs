@@ -1,0 +1,119 @@
+//! `errors.rs`: one `Error` per service, a variant per modelled exception.
+
+use super::names;
+use super::types::Types;
+use crate::service::Shape;
+use anyhow::Result;
+use std::fmt::Write;
+
+struct Exception {
+    variant: String,
+    code: String,
+    status: u16,
+    fault: &'static str,
+    /// Name, field and type of every member besides the message.
+    members: Vec<(String, String, String)>,
+}
+
+pub fn generate(types: &Types) -> Result<String> {
+    let exceptions: Vec<Exception> = types.exceptions.iter().map(|name| exception(types, name)).collect::<Result<_>>()?;
+    let mut text = definition(&exceptions)?;
+    text += "impl Error {\n";
+    for exception in &exceptions {
+        text += &constructor(exception)?;
+    }
+    text += &accessors(&exceptions)?;
+    text += "}\n\n";
+    text += &conversion(&exceptions)?;
+    text += "impl std::fmt::Display for Error {\n";
+    text += "fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {\n";
+    text += "write!(f, \"{}: {}\", self.code(), self.message())\n}\n}\n\n";
+    text += "impl std::error::Error for Error {}\n";
+    let maps = if text.contains("BTreeMap<") { "use std::collections::BTreeMap;\n" } else { "" };
+    let enums = if exceptions.iter().any(|exception| !exception.members.is_empty()) { ENUMS } else { "" };
+    Ok(format!("{enums}{maps}\n{text}"))
+}
+
+/// Members of exceptions may be of any shape.
+const ENUMS: &str = "#[allow(unused_imports)]\nuse super::{enums::*, shapes::*};\n";
+
+fn exception(types: &Types, name: &str) -> Result<Exception> {
+    let shape = types.service.shape(name)?;
+    let mut members = Vec::new();
+    for (member, reference) in shape.members()? {
+        if !member.eq_ignore_ascii_case("message") {
+            members.push((member.to_owned(), names::member(member), types.of_member(name, &reference)?));
+        }
+    }
+    let receiver = is_receiver_fault(shape);
+    Ok(Exception {
+        variant: names::shape(name.strip_suffix("Exception").filter(|name| !name.is_empty()).unwrap_or(name)),
+        code: shape.error.as_ref().and_then(|error| error.code.clone()).unwrap_or_else(|| name.to_owned()),
+        status: shape.error.as_ref().and_then(|error| error.http_status_code).unwrap_or(if receiver { 500 } else { 400 }),
+        fault: if receiver { "Receiver" } else { "Sender" },
+        members,
+    })
+}
+
+fn is_receiver_fault(shape: &Shape) -> bool {
+    shape.fault || shape.error.as_ref().is_some_and(|error| error.sender_fault == Some(false))
+}
+
+fn definition(exceptions: &[Exception]) -> Result<String> {
+    let mut text = "#[derive(Clone, Debug, PartialEq)]\npub enum Error {\n".to_owned();
+    for exception in exceptions {
+        write!(text, "{} {{ message: String", exception.variant)?;
+        for (_, field, kind) in &exception.members {
+            write!(text, ", {field}: Option<{kind}>")?;
+        }
+        text += " },\n";
+    }
+    Ok(text + "}\n\n")
+}
+
+fn constructor(exception: &Exception) -> Result<String> {
+    let name = names::raw(&names::snake(&exception.variant));
+    let mut parameters = "message: impl Into<String>".to_owned();
+    let mut fields = "message: message.into()".to_owned();
+    for (_, field, kind) in &exception.members {
+        write!(parameters, ", {field}: Option<{kind}>")?;
+        write!(fields, ", {field}")?;
+    }
+    Ok(format!("pub fn {name}({parameters}) -> Error {{ Error::{} {{ {fields} }} }}\n\n", exception.variant))
+}
+
+fn accessors(exceptions: &[Exception]) -> Result<String> {
+    let mut text = "/// The exception's name on the wire.\npub fn code(&self) -> &'static str { match self {\n".to_owned();
+    for exception in exceptions {
+        writeln!(text, "Error::{} {{ .. }} => {:?},", exception.variant, exception.code)?;
+    }
+    text += "} }\n\npub fn message(&self) -> &str { match self {\n";
+    let arms: Vec<String> =
+        exceptions.iter().map(|exception| format!("Error::{} {{ message, .. }}", exception.variant)).collect();
+    writeln!(text, "{} => message,", arms.join(" | "))?;
+    text += "} }\n\npub fn status(&self) -> u16 { match self {\n";
+    for exception in exceptions.iter().filter(|exception| exception.status != 400) {
+        writeln!(text, "Error::{} {{ .. }} => {},", exception.variant, exception.status)?;
+    }
+    text += "_ => 400,\n} }\n\npub fn fault(&self) -> wire::Fault { match self {\n";
+    for exception in exceptions.iter().filter(|exception| exception.fault != "Sender") {
+        writeln!(text, "Error::{} {{ .. }} => wire::Fault::{},", exception.variant, exception.fault)?;
+    }
+    Ok(text + "_ => wire::Fault::Sender,\n} }\n")
+}
+
+fn conversion(exceptions: &[Exception]) -> Result<String> {
+    let mut text = "impl From<Error> for wire::Error {\nfn from(error: Error) -> wire::Error {\n".to_owned();
+    text += "let (status, fault) = (error.status(), error.fault());\n";
+    text += "let rendered = wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) };\n";
+    text += "match error {\n";
+    for exception in exceptions.iter().filter(|exception| !exception.members.is_empty()) {
+        let fields: Vec<&str> = exception.members.iter().map(|(_, field, _)| field.as_str()).collect();
+        write!(text, "Error::{} {{ {}, .. }} => rendered", exception.variant, fields.join(", "))?;
+        for (member, field, _) in &exception.members {
+            write!(text, ".with_member({member:?}, {field})")?;
+        }
+        text += ",\n";
+    }
+    Ok(text + "_ => rendered,\n}\n}\n}\n\n")
+}
