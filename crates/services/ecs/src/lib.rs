@@ -1,5 +1,6 @@
 //! Amazon ECS: the index of everything this service does. One row an operation; follow the row to its function.
 
+pub mod arn;
 pub mod cluster;
 pub mod container_instance;
 pub mod node;

@@ -1,9 +1,13 @@
 //! A cluster: a name under which instances, tasks and services are grouped.
 
+use crate::arn;
 use api_ecs as api;
 use base::{Arn, Scope};
 use serde::{Deserialize, Serialize};
-use store::{Key, Record};
+use store::{Image, Key, Record, Tx};
+
+/// The cluster that is meant where none is named.
+pub const DEFAULT: &str = "default";
 
 /// Written by the cluster operations. Deleted ones stay, INACTIVE, until their name is made again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +27,37 @@ pub struct Cluster {
 impl Cluster {
     pub fn arn(&self) -> String {
         arn(&self.scope, &self.name)
+    }
+
+    fn new(scope: &Scope, name: &str) -> Cluster {
+        Cluster {
+            scope: scope.clone(),
+            name: name.to_owned(),
+            active: true,
+            settings: Vec::new(),
+            configuration: None,
+            capacity_providers: Vec::new(),
+            default_capacity_provider_strategy: Vec::new(),
+            service_connect_defaults: None,
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// The ACTIVE cluster that `given`, a name or an ARN, means; the default one if nothing is given.
+pub fn find<'a>(image: &'a Image, scope: &Scope, given: Option<&str>) -> Result<&'a Cluster, api::Error> {
+    let name = arn::name(scope, "cluster", given.unwrap_or(DEFAULT))?;
+    match image.get::<Cluster>(key(scope, name).as_str()) {
+        Some(cluster) if cluster.active => Ok(cluster),
+        Some(_) => Err(api::Error::cluster_not_found("The referenced cluster was inactive.")),
+        None => Err(api::Error::cluster_not_found("Cluster not found.")),
+    }
+}
+
+/// Makes the cluster unless there is an ACTIVE one of that name.
+pub fn ensure(tx: &mut Tx, scope: &Scope, name: &str) {
+    if !tx.get::<Cluster>(key(scope, name).as_str()).is_some_and(|cluster| cluster.active) {
+        tx.put(Cluster::new(scope, name));
     }
 }
 

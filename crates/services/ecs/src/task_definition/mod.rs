@@ -1,9 +1,10 @@
 //! A task definition: AWS's own shape, stored whole because AWS gives it back whole.
 
+use crate::arn;
 use api_ecs as api;
 use base::{Arn, Scope};
 use serde::{Deserialize, Serialize};
-use store::{Index, Key, Record};
+use store::{Image, Index, Key, Record};
 
 /// One revision. Written by register, deregister and delete; never forgotten while anything names it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +22,41 @@ pub struct Family {
     pub scope: Scope,
     pub name: String,
     pub last_revision: i32,
+}
+
+impl TaskDefinition {
+    pub fn arn(&self) -> String {
+        arn(&self.scope, &self.family, self.revision)
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.definition.status == Some(api::TaskDefinitionStatus::Active)
+    }
+}
+
+/// What `family` (its latest ACTIVE revision), `family:revision` or an ARN of either means. A revision may be INACTIVE: it is
+/// still described and still runs in services that have it, so whoever starts new tasks asks `is_active`.
+pub fn resolve<'a>(image: &'a Image, scope: &Scope, given: &str) -> Result<&'a TaskDefinition, api::Error> {
+    let (family, revision) = arn::family_and_revision(scope, given)?;
+    let found = match revision {
+        Some(revision) => image.get(key(scope, family, revision_number(revision)?).as_str()),
+        None => latest_active(image, scope, family),
+    };
+    found.ok_or_else(|| api::Error::client("TaskDefinition not found."))
+}
+
+pub fn latest_active<'a>(image: &'a Image, scope: &Scope, family: &str) -> Option<&'a TaskDefinition> {
+    revisions(image, scope, family).filter(|definition| definition.is_active()).last()
+}
+
+/// Every revision of a family, oldest first.
+pub fn revisions<'a>(image: &'a Image, scope: &Scope, family: &str) -> impl Iterator<Item = &'a TaskDefinition> {
+    image.by("family", format!("{scope}/{family}"))
+}
+
+fn revision_number(text: &str) -> Result<i32, api::Error> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| api::Error::invalid_parameter(format!("Invalid revision number. Number: {text}")))
 }
 
 pub fn arn(scope: &Scope, family: &str, revision: i32) -> String {
