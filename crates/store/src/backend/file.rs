@@ -7,7 +7,7 @@ mod group;
 
 use super::{Backend, Epoch, Loaded, Row, Write};
 use crate::{Error, Result, Revision};
-use group::{Failure, Group, Meta};
+use group::{Failure, Group, Meta, Outcome, Replaced, attempt};
 use redb::{Database, ReadableDatabase};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use std::path::Path;
 /// default of 1 GiB is for stores that are read from.
 const CACHE_BYTES: usize = 8 << 20;
 
-type Open = Box<dyn Fn() -> std::result::Result<Database, redb::Error> + Send>;
+type Open = Box<dyn Fn() -> Outcome<Database> + Send>;
 
 pub struct File {
     /// The path, as errors name it.
@@ -26,9 +26,9 @@ pub struct File {
     /// The last revision that was acknowledged or found when the file was opened.
     revision: Revision,
     /// What the rows of a failed commit held before it.
-    undo: Vec<group::Replaced>,
+    undo: Vec<Replaced>,
     #[cfg(test)]
-    pub(crate) mutation: Option<group::Mutation>,
+    mutation: Option<group::Mutation>,
 }
 
 impl File {
@@ -41,7 +41,7 @@ impl File {
     }
 
     fn over(name: String, open: Open) -> Result<File> {
-        let opened = group::attempt(|| {
+        let opened = attempt(|| {
             let database = open()?;
             let meta = Meta::read(&database)?;
             Ok((database, meta))
@@ -58,77 +58,84 @@ impl File {
         })
     }
 
-    /// The open database. After a failed commit the file is opened again, and if that commit reached the disk after all
-    /// (only its last sync failed), it is taken back, since its callers were told that nothing was kept.
-    fn database(&mut self) -> std::result::Result<&Database, Failure> {
+    /// Runs `action` on the open database. If it fails, the file is opened again at once, to keep the lock on it; if that
+    /// fails too, the next caller tries again.
+    fn perform<T>(&mut self, action: impl FnOnce(&Database, &mut Vec<Replaced>) -> Outcome<T>) -> Outcome<T> {
+        let mut replaced = Vec::new();
+        let database = self.database()?;
+        let outcome = attempt(|| action(database, &mut replaced));
+        if outcome.as_ref().is_err_and(|failure| *failure != Failure::NotLeader) {
+            self.undo = replaced;
+            self.close();
+            if let Err(failure) = self.database() {
+                tracing::warn!(store = self.name, %failure, "the store cannot be opened again yet");
+            }
+        }
+        outcome
+    }
+
+    fn database(&mut self) -> Outcome<&Database> {
         if self.database.is_none() {
-            let (revision, undo) = (self.revision, &self.undo);
-            let reopened = group::attempt(|| {
-                let database = (self.open)()?;
-                let found = Meta::read(&database)?.revision;
-                let landed = found > revision && !undo.is_empty();
-                Ok((if landed { group::take_back(&database, undo)? } else { found }, database))
-            })?;
-            self.revision = reopened.0;
+            let (revision, database) = attempt(|| self.reopen())?;
+            self.revision = revision;
             self.undo.clear();
-            self.database = Some(reopened.1);
+            self.database = Some(database);
         }
         Ok(self.database.as_ref().expect("just opened"))
     }
 
-    /// Drops the database that failed and opens it again at once, to keep the lock; if that fails too, the next caller
-    /// tries again.
-    fn recover(&mut self, undo: Vec<group::Replaced>) {
-        self.undo = undo;
-        self.database = None;
-        if let Err(failure) = self.database() {
-            tracing::warn!(store = self.name, %failure, "the store cannot be opened again yet");
-        }
+    /// If the commit that failed reached the disk after all (only its last sync failed), it is taken back: its callers
+    /// were told that nothing was kept.
+    fn reopen(&self) -> Outcome<(Revision, Database)> {
+        let database = (self.open)()?;
+        let found = Meta::read(&database)?.revision;
+        let landed = found > self.revision && !self.undo.is_empty();
+        let revision = if landed { group::take_back(&database, &self.undo)? } else { found };
+        Ok((revision, database))
+    }
+
+    /// redb's own closing may panic over a damaged file.
+    fn close(&mut self) {
+        let database = self.database.take();
+        attempt(|| Ok(drop(database))).ok();
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 impl Backend for File {
     fn lead(&mut self) -> Result<Epoch> {
-        let led = self.database().and_then(|database| group::attempt(|| group::lead(database)));
-        led.map_err(|failure| {
-            self.recover(Vec::new());
-            Error::Commit(failure.to_string())
-        })
+        self.perform(|database, _| group::lead(database)).map_err(|failure| Error::Commit(failure.to_string()))
     }
 
     fn load(&mut self) -> Result<Loaded> {
-        let loaded = self.database().and_then(|database| group::attempt(|| load(database)));
-        loaded.map_err(|failure| cannot_open(&self.name, failure))
+        self.perform(|database, _| load(database)).map_err(|failure| cannot_open(&self.name, failure))
     }
 
     fn commit(&mut self, epoch: Epoch, writes: &[Write]) -> Result<Revision> {
-        let mut group = Group { epoch, writes, replaced: Vec::new() };
         #[cfg(test)]
         let mutation = self.mutation;
-        let committed = self.database().map_err(|failure| Error::Commit(failure.to_string())).map(|database| {
-            group::attempt(|| {
-                #[cfg(test)]
-                if let Some(mutation) = mutation {
-                    return group.commit_wrongly(database, mutation);
-                }
-                group.commit(database)
-            })
+        let committed = self.perform(|database, replaced| {
+            let mut group = Group { epoch, writes, replaced };
+            #[cfg(test)]
+            if let Some(mutation) = mutation {
+                return group.commit_wrongly(database, mutation);
+            }
+            group.commit(database)
+        });
+        self.revision = committed.map_err(|failure| match failure {
+            Failure::NotLeader => Error::NotLeader,
+            failure => Error::Commit(failure.to_string()),
         })?;
-        match committed {
-            Ok(revision) => {
-                self.revision = revision;
-                Ok(revision)
-            }
-            Err(Failure::NotLeader) => Err(Error::NotLeader),
-            Err(failure) => {
-                self.recover(group.replaced);
-                Err(Error::Commit(failure.to_string()))
-            }
-        }
+        Ok(self.revision)
     }
 }
 
-fn load(database: &Database) -> std::result::Result<Loaded, Failure> {
+fn load(database: &Database) -> Outcome<Loaded> {
     let read = database.begin_read()?;
     let mut loaded = Loaded { revision: Meta::of(&read)?.revision, rows: Vec::new() };
     for row in read.open_table(group::ROWS)?.range::<&str>(..)? {
@@ -143,5 +150,11 @@ fn cannot_open(name: &str, failure: Failure) -> Error {
     Error::Open { path: name.to_owned(), message: failure.to_string() }
 }
 
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod tests;

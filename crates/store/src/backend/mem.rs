@@ -67,3 +67,27 @@ impl Backend for Mem {
         Ok(state.revision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Mem;
+    use crate::backend::conformance::{Fallible, Store, suite, suite_of_failures};
+
+    fn store(mem: Mem) -> Store {
+        Box::new(move || Box::new(mem.clone()))
+    }
+
+    #[test]
+    fn conforms() {
+        suite(|| store(Mem::new()));
+    }
+
+    #[test]
+    fn conforms_when_commits_fail() {
+        suite_of_failures(|| {
+            let mem = Mem::new();
+            let failing = mem.clone();
+            Fallible { store: store(mem), fail_next: Box::new(move || failing.fail_next()), heal: Box::new(|| {}) }
+        });
+    }
+}

@@ -1,6 +1,8 @@
 //! The backend seam: three verbs that an embedded file, memory and (in a later issue) etcd share. Called from the writer
 //! thread only, so they may block.
 
+#[cfg(test)]
+pub mod conformance;
 pub mod file;
 pub mod mem;
 

@@ -1,13 +1,13 @@
 //! Starts an empty store so that there is either a whole one under its name or none: written beside it, synced, renamed.
 
-use super::group::{Failure, Meta, attempt};
+use super::group::{Meta, Outcome, attempt};
 use redb::Database;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(super) fn unless_present(path: &Path) -> Result<(), Failure> {
+pub(super) fn unless_present(path: &Path) -> Outcome<()> {
     if path.try_exists()? {
         return Ok(());
     }

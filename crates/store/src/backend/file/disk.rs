@@ -1,0 +1,207 @@
+//! A disk in memory, for tests. It logs what is done to it, so that any instant of a run can be asked what a loss of power
+//! would have left; and it can be full, or fail at a chosen operation.
+
+use base::Rng;
+use redb::StorageBackend;
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
+#[derive(Clone, Debug)]
+pub struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// What reads return: with everything that was written, synced or not.
+    seen: Vec<u8>,
+    log: Vec<Operation>,
+    full: bool,
+    /// Operations that fail, by their place in the log.
+    failing: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Operation {
+    Write {
+        at: usize,
+        data: Vec<u8>,
+    },
+    Length(usize),
+    Sync,
+    /// As Linux does it: what was pending may or may not be on the disk, and no later sync will care.
+    FailedSync,
+}
+
+impl Disk {
+    pub fn new(content: Vec<u8>) -> Disk {
+        Disk(Arc::new(Mutex::new(State { seen: content, log: Vec::new(), full: false, failing: 0..0 })))
+    }
+
+    pub fn content(&self) -> Vec<u8> {
+        self.state().seen.clone()
+    }
+
+    pub fn log(&self) -> Vec<Operation> {
+        self.state().log.clone()
+    }
+
+    /// How many operations there were.
+    pub fn instant(&self) -> usize {
+        self.state().log.len()
+    }
+
+    pub fn set_full(&self, full: bool) {
+        self.state().full = full;
+    }
+
+    pub fn fail(&self, operations: Range<usize>) {
+        self.state().failing = operations;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics while it holds the disk")
+    }
+}
+
+impl State {
+    fn fails(&self) -> bool {
+        self.failing.contains(&self.log.len())
+    }
+
+    fn apply(&mut self, operation: Operation) {
+        let always = &mut Fate::Kept;
+        settle(&mut self.seen, &operation, always);
+        self.log.push(operation);
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.state().seen.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let state = self.state();
+        let from = offset as usize;
+        let wanted = state.seen.get(from..from + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(wanted);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut state = self.state();
+        let len = len as usize;
+        if state.full && len > state.seen.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if state.fails() {
+            let unchanged = state.seen.len();
+            state.apply(Operation::Length(unchanged));
+            return Err(broken());
+        }
+        state.apply(Operation::Length(len));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if state.fails() {
+            state.apply(Operation::FailedSync);
+            return Err(broken());
+        }
+        state.apply(Operation::Sync);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut state = self.state();
+        if state.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let fails = state.fails();
+        let kept = if fails { data.len() / 2 } else { data.len() };
+        state.apply(Operation::Write { at: offset as usize, data: data[..kept].to_vec() });
+        if fails { Err(broken()) } else { Ok(()) }
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("the disk is broken")
+}
+
+/// What becomes of the sectors that were not synced.
+#[derive(Clone)]
+pub enum Fate {
+    Lost,
+    Kept,
+    /// Each by itself, in any order.
+    Torn(Rng),
+}
+
+impl Fate {
+    fn keeps(&mut self) -> bool {
+        match self {
+            Fate::Lost => false,
+            Fate::Kept => true,
+            Fate::Torn(rng) => rng.chance(50),
+        }
+    }
+}
+
+fn settle(content: &mut Vec<u8>, operation: &Operation, fate: &mut Fate) {
+    match operation {
+        Operation::Write { at, data } => write_sectors(content, *at, data, fate),
+        Operation::Length(length) if fate.keeps() => content.resize(*length, 0),
+        Operation::Length(_) | Operation::Sync | Operation::FailedSync => {}
+    }
+}
+
+fn write_sectors(content: &mut Vec<u8>, mut at: usize, mut data: &[u8], fate: &mut Fate) {
+    while !data.is_empty() {
+        let (sector, rest) = data.split_at(data.len().min(SECTOR - at % SECTOR));
+        let end = at + sector.len();
+        if fate.keeps() {
+            if content.len() < end {
+                content.resize(end, 0);
+            }
+            content[at..end].copy_from_slice(sector);
+        }
+        (at, data) = (end, rest);
+    }
+}
+
+/// The platter while a log is played: what is certain to be there, and what is not yet.
+pub struct Platter<'a> {
+    durable: Vec<u8>,
+    pending: Vec<&'a Operation>,
+    failed_syncs: Rng,
+}
+
+impl<'a> Platter<'a> {
+    pub fn new(content: Vec<u8>, seed: u64) -> Platter<'a> {
+        Platter { durable: content, pending: Vec::new(), failed_syncs: Rng::from_seed(seed) }
+    }
+
+    pub fn play(&mut self, operation: &'a Operation) {
+        let mut fate = match operation {
+            Operation::Sync => Fate::Kept,
+            Operation::FailedSync => Fate::Torn(self.failed_syncs.fork()),
+            Operation::Write { .. } | Operation::Length(_) => return self.pending.push(operation),
+        };
+        for operation in self.pending.drain(..) {
+            settle(&mut self.durable, operation, &mut fate);
+        }
+    }
+
+    /// What is found after power is lost now.
+    pub fn after_outage(&self, mut fate: Fate) -> Vec<u8> {
+        let mut content = self.durable.clone();
+        for operation in &self.pending {
+            settle(&mut content, operation, &mut fate);
+        }
+        content
+    }
+}
