@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 #[serde(default)]
 pub struct NodeFacts {
     pub id: NodeId,
+    /// Where it registers a container instance: this account and region, and this cluster (`default` if none is said).
+    pub account: String,
+    pub region: String,
+    pub cluster: Option<String>,
     /// 1024 per core.
     pub cpu_units: u32,
     pub memory_mib: u64,
