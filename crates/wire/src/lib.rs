@@ -8,6 +8,8 @@ mod error;
 pub mod model;
 pub mod protocol;
 mod redacted;
+pub mod route;
+pub mod sigv4;
 mod timestamp;
 
 pub use blob::Blob;

@@ -60,7 +60,7 @@ fn describe(response: &mut Response<Bytes>, protocol: Protocol, request_id: &str
     }
 }
 
-fn unspoken(protocol: Protocol) -> Error {
+pub(crate) fn unspoken(protocol: Protocol) -> Error {
     Error::sender("UnsupportedProtocolException", format!("The protocol {protocol:?} is not supported yet.")).with_status(501)
 }
 
