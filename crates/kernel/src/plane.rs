@@ -29,6 +29,7 @@ enum Message {
     Joined(NodeFacts, SendAssign),
     Left(NodeId),
     Report(NodeId, Report),
+    Reset(oneshot::Sender<Result<(), wire::Error>>),
     Stop,
 }
 
@@ -127,6 +128,13 @@ impl Plane {
         self.send(Message::Report(node, report));
     }
 
+    /// Forgets every row; connected nodes join again. Their containers are in no set any more, so they end.
+    pub async fn reset(&self) -> Result<(), wire::Error> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Reset(answer));
+        answered.await.unwrap_or_else(|_| Err(wire::Error::internal()))
+    }
+
     /// After what is queued. The writer thread ends.
     pub fn stop(&self) {
         self.send(Message::Stop);
@@ -168,7 +176,8 @@ fn not_kept(error: &store::Error) -> wire::Error {
 struct Writer {
     core: Core,
     plane: Plane,
-    nodes: BTreeMap<NodeId, SendAssign>,
+    /// Connected nodes, with what they said of themselves: a reset lets them join anew.
+    nodes: BTreeMap<NodeId, (NodeFacts, SendAssign)>,
 }
 
 impl Writer {
@@ -207,13 +216,20 @@ impl Writer {
             (Message::Work(work), _) => works.push(work),
             (Message::Joined(facts, send), Some(workloads)) => {
                 joined.push(facts.id.clone());
-                self.nodes.insert(facts.id.clone(), send);
+                self.nodes.insert(facts.id.clone(), (facts.clone(), send));
                 works.push(core::joined(workloads, facts));
             }
             (Message::Left(node), Some(workloads)) => {
                 self.nodes.remove(&node);
                 self.core.left(&node);
                 works.push(core::left(workloads, node));
+            }
+            (Message::Reset(answer), workloads) => {
+                works.push(forget_everything(answer));
+                for facts in self.nodes.values().map(|(facts, _)| facts.clone()) {
+                    joined.push(facts.id.clone());
+                    works.extend(workloads.map(|workloads| core::joined(workloads, facts)));
+                }
             }
             (Message::Report(node, report), Some(workloads)) => works.push(core::report(workloads, node, report)),
             (Message::Stop, _) => return false,
@@ -241,8 +257,18 @@ impl Writer {
     }
 
     fn assign(&self, node: &NodeId, assign: Assign) {
-        if let Some(send) = self.nodes.get(node) {
+        if let Some((_, send)) = self.nodes.get(node) {
             send(assign);
         }
     }
+}
+
+fn forget_everything(answer: oneshot::Sender<Result<(), wire::Error>>) -> Work {
+    Box::new(move |turn| {
+        turn.tx.clear();
+        Box::new(move |kept: &Result<(), store::Error>| {
+            // Nobody waits for the answer of a caller that has gone away.
+            let _ = answer.send(kept.as_ref().map(|()| ()).map_err(not_kept));
+        })
+    })
 }

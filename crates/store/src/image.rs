@@ -97,6 +97,12 @@ impl Image {
         table.rows.insert(key, Arc::new(record));
     }
 
+    /// Removes every row and names them.
+    pub(crate) fn clear(&mut self) -> Vec<(&'static str, Key)> {
+        let tables = std::mem::take(&mut self.tables);
+        tables.iter().flat_map(|(name, table)| table.rows.keys().map(move |key| (*name, key.clone()))).collect()
+    }
+
     pub(crate) fn remove<R: Record>(&mut self, key: &str) -> bool {
         let Some(table) = self.tables.get_mut(R::TABLE) else { return false };
         let Some((key, old)) = table.rows.remove_with_key(key) else { return false };

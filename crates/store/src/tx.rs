@@ -49,6 +49,13 @@ impl Tx {
         existed
     }
 
+    /// Forgets every row of every table.
+    pub fn clear(&mut self) {
+        for key in self.image.clear() {
+            self.writes.insert(key, None);
+        }
+    }
+
     pub fn savepoint(&self) -> Savepoint {
         Savepoint(self.image.clone(), self.writes.clone())
     }
