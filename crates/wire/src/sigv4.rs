@@ -1,14 +1,18 @@
-//! Checks a request's SigV4 signature, in the `Authorization` header or in a presigned query, for any region and service.
+//! Checks a request's SigV4 signature, in the `Authorization` header or in a presigned query, for any region and service;
+//! signs for our own command line.
 //! Secrets are looked up by the caller; time is handed in. Chunked uploads and SigV4a are not understood.
 
 mod canonical;
 mod claim;
 mod secret;
+mod sign;
 #[cfg(test)]
 mod tests;
 
 pub use claim::CredentialScope;
+pub use canonical::UNSIGNED as UNSIGNED_PAYLOAD;
 pub use secret::Secret;
+pub use sign::{Key, sign};
 
 use crate::{Error, Model};
 use base::Time;
@@ -68,6 +72,10 @@ impl Identity {
 }
 
 fn is_signature_of(claim: &Claim, secret: &Secret, request: &str) -> bool {
+    signature(claim, secret, request).as_bytes().ct_eq(claim.signature.as_bytes()).into()
+}
+
+fn signature(claim: &Claim, secret: &Secret, request: &str) -> String {
     let scope = &claim.scope;
     let credential_scope = format!("{}/{}/{}/{TERMINATOR}", scope.date, scope.region, scope.service);
     let to_sign = format!("{ALGORITHM}\n{}\n{credential_scope}\n{}", claim.date, digest(request.as_bytes()));
@@ -75,8 +83,7 @@ fn is_signature_of(claim: &Claim, secret: &Secret, request: &str) -> bool {
     for part in [&scope.region, &scope.service, TERMINATOR] {
         key = mac(&key, part.as_bytes());
     }
-    let expected = hex(&mac(&key, to_sign.as_bytes()));
-    expected.as_bytes().ct_eq(claim.signature.as_bytes()).into()
+    hex(&mac(&key, to_sign.as_bytes()))
 }
 
 fn is_current(claim: &Claim, now: Time) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use super::{digest, invalid};
 use crate::Error;
 use http::request::Parts;
 
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 pub fn request(head: &Parts, claim: &Claim, body: &[u8]) -> Result<String, Error> {
     must_sign_what_matters(head, claim)?;

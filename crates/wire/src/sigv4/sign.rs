@@ -50,3 +50,21 @@ fn signed_headers(head: &Parts) -> Vec<String> {
 fn value(text: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(text).map_err(|_| Error::sender("IncompleteSignatureException", "not a header value"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigv4::verify;
+
+    #[test]
+    fn what_is_signed_is_verified() {
+        let request = http::Request::post("http://127.0.0.1:4566/_slipway/logs/0f?follow=1&b=a%20b").header("host", "127.0.0.1:4566");
+        let (mut head, ()) = request.body(()).unwrap().into_parts();
+        let (secret, now) = (Secret::new("s3cret"), Time(1_795_000_000_000));
+        let key = Key { access_key: "AKID", secret: &secret, region: "eu-west-1", service: "slipway" };
+        sign(&mut head, b"body", now, &key).unwrap();
+        let identity = verify(&head, b"body", now, |_| Some(secret.clone())).unwrap();
+        assert_eq!((identity.access_key.as_str(), identity.service.as_str()), ("AKID", "slipway"));
+        assert!(verify(&head, b"tampered", now, |_| Some(secret.clone())).is_err());
+    }
+}
