@@ -20,7 +20,9 @@ fn check_ports(start: u64, host: &[u16], attaches: &[&str], expected: Expect) {
     let lines: Vec<String> = attaches
         .iter()
         .map(|line| match ports.take(&line.split_whitespace().map(spec).collect::<Vec<_>>(), &mut claim) {
-            Ok(bindings) => bindings.iter().map(|b| format!("{}>{}", b.host_port, b.container_port)).collect::<Vec<_>>().join(" "),
+            Ok(bindings) => {
+                bindings.iter().map(|b| format!("{}>{}", b.host_port, b.container_port)).collect::<Vec<_>>().join(" ")
+            }
             Err(error) => error.to_string(),
         })
         .collect();

@@ -1,0 +1,38 @@
+//! What an operator may choose. Two networks on one host need different state directories, tables and link prefixes.
+
+use crate::plan::RESERVED_PORTS;
+use ipnet::Ipv4Net;
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub state_dir: PathBuf,
+    /// `None`: the first private range that collides with no route of the host; then kept in the state directory.
+    pub subnet: Option<Ipv4Net>,
+    /// The nf_tables table, of family ip.
+    pub table: String,
+    /// Host ends are named by this and eight hexadecimal digits; links of that name are ours to delete.
+    pub link_prefix: String,
+    /// `None`: the kernel's `ip_local_port_range`, as the ECS agent has it.
+    pub dynamic_ports: Option<RangeInclusive<u16>>,
+    /// Never given out as dynamic ports.
+    pub reserved_ports: BTreeSet<u16>,
+    /// How many networks are kept ready for the next attachments.
+    pub pool_size: usize,
+}
+
+impl Config {
+    pub fn new(state_dir: impl Into<PathBuf>) -> Config {
+        Config {
+            state_dir: state_dir.into(),
+            subnet: None,
+            table: "slipway".into(),
+            link_prefix: "slw".into(),
+            dynamic_ports: None,
+            reserved_ports: BTreeSet::from(RESERVED_PORTS),
+            pool_size: 4,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Our one table. Its rules never change while the process runs; what changes is the map of published ports, by one
+//! element each. Rebuilding it is one transaction, so a restart interrupts no connection.
+
+use super::expression::{
+    self, Match::Is, Match::IsNot, arrives_through, destination, dnat_by_map, drop, leaves_through, masquerade,
+    original_direction, redirected, source, to_the_host,
+};
+use super::{Chain, Element, Map, Transaction, Type};
+use crate::linux::netlink::{Fault, Socket};
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+use workload::{Binding, Protocol};
+
+const PUBLISHED: &str = "published";
+/// `inet_proto . inet_service` and `ipv4_addr . inet_service`: six bits per type, four bytes per part.
+const MAP: Map =
+    Map { name: PUBLISHED, key: Type { number: 12 << 6 | 13, bytes: 8 }, data: Type { number: 7 << 6 | 13, bytes: 8 } };
+
+const RAW: Chain = Chain { name: "raw", kind: "filter", hook: libc::NF_INET_PRE_ROUTING, priority: libc::NF_IP_PRI_RAW };
+const PREROUTING: Chain =
+    Chain { name: "prerouting", kind: "nat", hook: libc::NF_INET_PRE_ROUTING, priority: libc::NF_IP_PRI_NAT_DST };
+const OUTPUT: Chain = Chain { name: "output", kind: "nat", hook: libc::NF_INET_LOCAL_OUT, priority: libc::NF_IP_PRI_NAT_DST };
+const POSTROUTING: Chain =
+    Chain { name: "postrouting", kind: "nat", hook: libc::NF_INET_POST_ROUTING, priority: libc::NF_IP_PRI_NAT_SRC };
+const FORWARD: Chain = Chain { name: "forward", kind: "filter", hook: libc::NF_INET_FORWARD, priority: libc::NF_IP_PRI_FILTER };
+
+pub struct Ruleset {
+    pub table: String,
+    pub subnet: Ipv4Net,
+    pub link_prefix: String,
+}
+
+impl Ruleset {
+    /// Replaces whatever an earlier process left, with these ports published.
+    pub fn install(&self, socket: &mut Socket, published: &[(Ipv4Addr, Binding)]) -> Result<(), Fault> {
+        let mut transaction = Transaction::new(&self.table);
+        transaction.delete_table();
+        transaction.create_table();
+        transaction.create_map(&MAP);
+        for chain in [&RAW, &PREROUTING, &OUTPUT, &POSTROUTING, &FORWARD] {
+            transaction.create_chain(chain);
+        }
+        for (chain, rule) in self.rules() {
+            transaction.append_rule(chain.name, &rule.concat());
+        }
+        transaction.add_elements(PUBLISHED, &elements(published));
+        transaction.commit(socket)
+    }
+
+    pub fn remove(&self, socket: &mut Socket) -> Result<(), Fault> {
+        let mut transaction = Transaction::new(&self.table);
+        transaction.delete_table();
+        transaction.commit(socket)
+    }
+
+    pub fn publish(&self, socket: &mut Socket, address: Ipv4Addr, bindings: &[Binding]) -> Result<(), Fault> {
+        let mut transaction = Transaction::new(&self.table);
+        transaction.add_elements(PUBLISHED, &elements_of(address, bindings));
+        transaction.commit(socket)
+    }
+
+    /// Idempotent: somebody may have flushed the map.
+    pub fn withdraw(&self, socket: &mut Socket, bindings: &[Binding]) -> Result<(), Fault> {
+        let mut transaction = Transaction::new(&self.table);
+        let keys: Vec<Element> = bindings.iter().map(|binding| Element { key: key(binding), data: vec![] }).collect();
+        transaction.delete_elements(PUBLISHED, &keys);
+        match transaction.commit(socket) {
+            Err(fault) if fault.is(libc::ENOENT) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn rules(&self) -> Vec<(&'static Chain, Vec<Vec<expression::Expression>>)> {
+        let (subnet, links, loopback) = (self.subnet, self.link_prefix.as_str(), loopback());
+        let publish = || vec![to_the_host(), dnat_by_map(PUBLISHED)];
+        vec![
+            // `route_localnet` lets published ports be reached through 127.0.0.1; it must not let containers reach
+            // what listens there (CVE-2020-8558).
+            (&RAW, vec![arrives_through(Is, links), destination(Is, loopback), drop()]),
+            (&RAW, vec![arrives_through(Is, links), source(Is, loopback), drop()]),
+            (&PREROUTING, publish()),
+            (&OUTPUT, publish()),
+            (&POSTROUTING, vec![source(Is, subnet), destination(IsNot, subnet), masquerade()]),
+            // A container that reaches itself through the host's address must not see itself as the sender.
+            (&POSTROUTING, vec![source(Is, subnet), destination(Is, subnet), redirected(Is), masquerade()]),
+            (&POSTROUTING, vec![source(Is, loopback), destination(Is, subnet), masquerade()]),
+            // From outside, published ports only: the host would otherwise route into the subnet for anybody.
+            (
+                &FORWARD,
+                vec![arrives_through(IsNot, links), leaves_through(Is, links), original_direction(), redirected(IsNot), drop()],
+            ),
+        ]
+    }
+}
+
+fn loopback() -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)
+}
+
+fn elements(published: &[(Ipv4Addr, Binding)]) -> Vec<Element> {
+    published.iter().flat_map(|(address, binding)| elements_of(*address, std::slice::from_ref(binding))).collect()
+}
+
+fn elements_of(address: Ipv4Addr, bindings: &[Binding]) -> Vec<Element> {
+    bindings.iter().map(|binding| Element { key: key(binding), data: target(address, binding.container_port) }).collect()
+}
+
+/// Each part of a concatenation fills a four-byte register.
+fn key(binding: &Binding) -> Vec<u8> {
+    let protocol = match binding.protocol {
+        Protocol::Tcp => libc::IPPROTO_TCP,
+        Protocol::Udp => libc::IPPROTO_UDP,
+    };
+    [[protocol as u8, 0, 0, 0], service(binding.host_port)].concat()
+}
+
+fn target(address: Ipv4Addr, port: u16) -> Vec<u8> {
+    [address.octets(), service(port)].concat()
+}
+
+fn service(port: u16) -> [u8; 4] {
+    let [high, low] = port.to_be_bytes();
+    [high, low, 0, 0]
+}

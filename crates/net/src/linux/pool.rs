@@ -1,0 +1,129 @@
+//! Networks made ahead of the attachments that will want them. A ready one has its address and routes and lacks only a
+//! name, so taking it costs next to nothing. A thread builds one per order; the order's fate comes back as a message.
+//! What nobody took dies with the process: without a name, the kernel removes namespace and links by itself.
+
+use super::context::Context;
+use super::link::{self, CONTAINER_LINK, Pair};
+use super::netlink::{Fault, Socket};
+use super::netns::{self, Namespace};
+use super::sysctl;
+use crate::{Result, plan};
+use base::Rng;
+use std::fs::File;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+pub struct Ready {
+    pub address: Ipv4Addr,
+    pub link: String,
+    pub namespace: File,
+}
+
+pub struct Builder {
+    pub gateway: Ipv4Addr,
+    pub mtu: u32,
+    pub link_prefix: String,
+    /// In the host's namespace.
+    pub routes: Socket,
+    pub rng: Rng,
+}
+
+/// Orders go to the thread; dropping it lets the last order finish.
+pub struct Pool {
+    orders: Option<mpsc::Sender<Ipv4Addr>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pool {
+    pub fn start(mut builder: Builder, done: impl Fn(Ipv4Addr, Result<Ready>) + Send + 'static) -> io::Result<Pool> {
+        let (orders, inbox) = mpsc::channel();
+        let run = move || {
+            for address in inbox {
+                done(address, builder.build(address));
+            }
+        };
+        let thread = std::thread::Builder::new().name("network-pool".into()).spawn(run)?;
+        Ok(Pool { orders: Some(orders), thread: Some(thread) })
+    }
+
+    pub fn order(&self, address: Ipv4Addr) {
+        let orders = self.orders.as_ref().expect("orders are taken until the pool is dropped");
+        orders.send(address).expect("the thread takes orders until then, too");
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Builder {
+    fn build(&mut self, address: Ipv4Addr) -> Result<Ready> {
+        let mut namespace = bare()?;
+        let link = self.connect(&namespace, address).context(|| format!("creating a veth pair for {address}"))?;
+        self.set_up_host_end(&link, address)?;
+        self.set_up_container_end(&mut namespace, address).context(|| format!("configuring {address} in its namespace"))?;
+        Ok(Ready { address, link, namespace: namespace.file })
+    }
+
+    fn connect(&mut self, namespace: &Namespace, address: Ipv4Addr) -> std::result::Result<String, Fault> {
+        loop {
+            let name = format!("{}{:08x}", self.link_prefix, self.rng.below(1 << 32));
+            let pair = Pair { host_name: &name, namespace: namespace.file.as_raw_fd(), mac: plan::mac(address), mtu: self.mtu };
+            match link::create_pair(&mut self.routes, &pair) {
+                Err(fault) if fault.is(libc::EEXIST) => continue,
+                Err(fault) => return Err(fault),
+                Ok(()) => return Ok(name),
+            }
+        }
+    }
+
+    /// Every host end has the gateway's address: it answers ARP for it, and it is what containers see the host as.
+    fn set_up_host_end(&mut self, link: &str, address: Ipv4Addr) -> Result<()> {
+        restrict(link).context(|| format!("configuring {link}"))?;
+        let mut route = || {
+            let index = link::index_of(&mut self.routes, link)?;
+            link::add_address(&mut self.routes, index, self.gateway)?;
+            link::add_container_route(&mut self.routes, index, address)
+        };
+        route().context(|| format!("routing {address} through {link}"))
+    }
+
+    fn set_up_container_end(&self, namespace: &mut Namespace, address: Ipv4Addr) -> std::result::Result<(), Fault> {
+        let routes = &mut namespace.routes;
+        let index = link::index_of(routes, CONTAINER_LINK)?;
+        link::add_address(routes, index, address)?;
+        link::set_up(routes, index, true)?;
+        link::add_default_route(routes, index, self.gateway)
+    }
+}
+
+/// A namespace with loopback only.
+pub fn bare() -> Result<Namespace> {
+    let mut namespace = netns::create(container_defaults).context(|| "creating a network namespace")?;
+    let loopback = link::index_of(&mut namespace.routes, "lo").and_then(|index| link::set_up(&mut namespace.routes, index, true));
+    loopback.context(|| "bringing loopback up")?;
+    Ok(namespace)
+}
+
+/// As Docker sets them: no IPv6 but on loopback, no privilege needed for low ports and for ping.
+fn container_defaults() -> io::Result<()> {
+    sysctl::write_if_there("net.ipv6.conf.default.disable_ipv6", "1")?;
+    sysctl::write("net.ipv4.ip_unprivileged_port_start", "0")?;
+    sysctl::write("net.ipv4.ping_group_range", "0 2147483647")
+}
+
+/// Strict reverse-path filtering keeps a container to its own address; router advertisements get no hearing.
+/// `route_localnet` is for published ports reached through 127.0.0.1; the ruleset closes what else it would open.
+fn restrict(link: &str) -> io::Result<()> {
+    sysctl::write(&format!("net.ipv4.conf.{link}.rp_filter"), "1")?;
+    sysctl::write(&format!("net.ipv4.conf.{link}.route_localnet"), "1")?;
+    sysctl::write_if_there(&format!("net.ipv6.conf.{link}.disable_ipv6"), "1")
+}
