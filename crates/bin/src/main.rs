@@ -1,1 +1,132 @@
-fn main() {}
+//! `slipway`: Amazon ECS on your own machines. The command line; everything else is behind it.
+
+mod client;
+mod commands;
+mod compose;
+mod config;
+mod hello;
+mod http;
+mod images;
+mod keys;
+mod logs;
+mod services;
+
+use clap::{Parser, Subcommand};
+use commands::image::Image;
+use config::{Config, Flags};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "slipway", version, about = "Amazon ECS on your own machines")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves every API and runs what it is given, on this host
+    Up {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Runs a task definition as one task and shows its life until it ends
+    Run {
+        /// As for `aws ecs register-task-definition --cli-input-json`
+        file: PathBuf,
+        #[arg(long, default_value = "default")]
+        cluster: String,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Prints the variables that point AWS clients at the server: eval "$(slipway env)"
+    Env {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Brings images to this host
+    Image {
+        #[command(subcommand)]
+        image: Image,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Shows what a task's containers wrote
+    Logs {
+        /// The task's id, the beginning of it, or its ARN
+        task: String,
+        /// Goes on until the task is stopped
+        #[arg(long, short)]
+        follow: bool,
+        /// Only these containers
+        #[arg(long, short)]
+        container: Vec<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    #[command(subcommand, hide = true)]
+    Hello(hello::Hello),
+}
+
+fn main() -> ExitCode {
+    // A shim must never have had a second thread: it is told apart before anything else runs.
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("shim") => return exit(runtime::oci::shim::main(&arguments[2..])),
+        Some("init") => return exit(runtime::oci::init::main(&arguments[2..])),
+        _ => {}
+    }
+    match run(Cli::parse()) {
+        Ok(code) => exit(code),
+        Err(error) => {
+            eprintln!("slipway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn run(cli: Cli) -> anyhow::Result<i32> {
+    if let Command::Hello(hello) = cli.command {
+        return Ok(hello::run(hello).map(|()| 0)?);
+    }
+    log_to_stderr();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(workers()).build()?;
+    let code = runtime.block_on(command(cli.command));
+    // Reads that block (standard input) must not keep a finished command.
+    runtime.shutdown_background();
+    code
+}
+
+async fn command(command: Command) -> anyhow::Result<i32> {
+    match command {
+        Command::Up { flags } => commands::up::run(Config::load(&flags)?).await?,
+        Command::Run { file, cluster, flags } => return commands::run::run(Config::load(&flags)?, &file, &cluster).await,
+        Command::Env { flags } => commands::env::run(&Config::load(&flags)?),
+        Command::Image { image, flags } => commands::image::run(&client(&flags)?, image).await?,
+        Command::Logs { task, follow, container, flags } => {
+            commands::logs::run(&client(&flags)?, &task, follow, &container).await?;
+        }
+        Command::Hello(_) => unreachable!("taken before the runtime starts"),
+    }
+    Ok(0)
+}
+
+fn client(flags: &Flags) -> anyhow::Result<client::Client> {
+    let config = Config::load(flags)?;
+    Ok(client::Client::new(format!("http://{}", config.listen), config.region))
+}
+
+/// Shells wait more than they work: a few threads serve any host.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SLIPWAY_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,148 @@
+//! The composition root: which parts make a server, and in what order they start and stop. The only file that knows them all.
+
+use crate::config::Config;
+use crate::http;
+use crate::images::Images;
+use crate::keys::Keys;
+use crate::services;
+use agent::Agent;
+use anyhow::Context;
+use base::{Rng, SystemClock};
+use ecs::task::Task;
+use kernel::Plane;
+use link::{PlaneEnd, ToNode, ToPlane};
+use net::linux::LinuxNetwork;
+use runtime::oci::{OciConfig, OciRuntime};
+use runtime::{ContainerId, Runtime};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use store::backend::file::File;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+const SIGKILL: i32 = 9;
+
+/// What requests need.
+pub struct Server {
+    pub config: Config,
+    /// Where it listens: the port is known only now when 0 was asked for.
+    pub address: SocketAddr,
+    pub plane: Plane,
+    pub keys: Keys,
+    images: Arc<Images>,
+    runtime: Arc<dyn Runtime>,
+}
+
+/// A server with what ends it.
+pub struct Running {
+    pub server: Arc<Server>,
+    stop: watch::Sender<bool>,
+    http: JoinHandle<()>,
+    writer: std::thread::JoinHandle<()>,
+    agent: Agent,
+}
+
+impl Server {
+    pub async fn start(config: Config) -> anyhow::Result<Running> {
+        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        create_private(&config.data_dir)?;
+        let (plane, writer) = start_plane(&config)?;
+        let images = Arc::new(Images::open(&config)?);
+        let runtime: Arc<dyn Runtime> = Arc::new(OciRuntime::new(oci(&config))?);
+        let agent = start_agent(&config, &plane, Arc::clone(&runtime), Arc::clone(&images)).await?;
+        let keys = Keys::new(&config);
+        let server = Arc::new(Server { config, address, plane, keys, images, runtime });
+        let (stop, stopped) = watch::channel(false);
+        let http = tokio::spawn(http::serve(listener, Arc::clone(&server), stopped));
+        Ok(Running { server, stop, http, writer, agent })
+    }
+
+    pub async fn load_image(&self, file: &Path) -> anyhow::Result<Vec<serde_json::Value>> {
+        self.images.load(file).await
+    }
+
+    pub async fn images(&self) -> anyhow::Result<Vec<serde_json::Value>> {
+        self.images.list().await
+    }
+
+    /// SIGKILL to every container of the task, without waiting for its stop timeout.
+    pub async fn kill(&self, task: &Task) {
+        for container in task.container_ids.keys() {
+            let id = ContainerId { task: task.id.clone(), container: container.clone() };
+            if let Err(error) = self.runtime.signal(&id, SIGKILL).await {
+                tracing::debug!(%error, "a container was not killed");
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Requests under way are answered; containers go on.
+    pub async fn stop(self) {
+        // Without a listener left the server has stopped already.
+        let _ = self.stop.send(true);
+        let _ = self.http.await;
+        self.agent.stop().await;
+        self.server.plane.stop();
+        let writer = self.writer;
+        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+    }
+}
+
+/// Rows hold secrets (environment variables), so nobody else reads the directory.
+fn create_private(directory: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(directory).with_context(|| format!("data directory {}", directory.display()))
+}
+
+fn start_plane(config: &Config) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
+    let backend = File::open(&config.data_dir.join("state.redb"))?;
+    let services = Arc::new(services::all());
+    Ok(Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?)
+}
+
+fn oci(config: &Config) -> OciConfig {
+    OciConfig {
+        root: config.data_dir.join("runtime"),
+        logs: config.data_dir.join("logs"),
+        shim_exe: "/proc/self/exe".into(),
+        cgroup_parent: "slipway".into(),
+    }
+}
+
+async fn start_agent(
+    config: &Config,
+    plane: &Plane,
+    runtime: Arc<dyn Runtime>,
+    images: Arc<Images>,
+) -> anyhow::Result<Agent> {
+    let network = Arc::new(LinuxNetwork::new(network(config)?)?);
+    let (plane_end, node_end) = link::local();
+    tokio::spawn(listen(plane.clone(), plane_end));
+    let config = agent::Config::new(&config.data_dir, &config.account, &config.region);
+    Ok(Agent::start(config, runtime, network, images, node_end).await?)
+}
+
+/// What the node says becomes work of the writer; what the writer assigns is sent without waiting.
+async fn listen(plane: Plane, end: PlaneEnd) {
+    let mut node = None;
+    while let Some(message) = end.recv().await {
+        match (message, &node) {
+            (ToPlane::Hello(facts), _) => {
+                node = Some(facts.id.clone());
+                let sender = end.sender();
+                plane.joined(facts, Box::new(move |assign| sender.send(ToNode::Assign(assign))));
+            }
+            (ToPlane::Report(report), Some(node)) => plane.report(node.clone(), report),
+            (ToPlane::Report(_), None) => tracing::warn!("a report before a hello"),
+        }
+    }
+    if let Some(node) = node {
+        plane.left(node);
+    }
+}

@@ -1,0 +1,183 @@
+//! Slipway's own endpoints, under `/_slipway/`, for its command line: what AWS has no API for. Signed as AWS requests are,
+//! for the service name `slipway`.
+
+use super::body::{self, Body};
+use super::plain;
+use crate::compose::Server;
+use crate::logs::{self, Line};
+use base::Scope;
+use bytes::Bytes;
+use ecs::task::Task;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{broadcast, mpsc, watch};
+use wire::sigv4;
+
+type Answer = Result<Response<Body>, Response<Body>>;
+
+pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>) -> Response<Body> {
+    if path == "health" {
+        return json(&json!({ "version": env!("CARGO_PKG_VERSION") }));
+    }
+    let (head, body) = request.into_parts();
+    let identity = match sigv4::verify(&head, &[], server.plane.clock().now(), |key| server.keys.secret(key)) {
+        Ok(identity) => identity,
+        Err(error) => return plain(StatusCode::FORBIDDEN, error.to_string()),
+    };
+    let scope = server.keys.scope(&identity);
+    let query = parameters(head.uri.query().unwrap_or_default());
+    let (verb, rest) = path.split_once('/').unwrap_or((path, ""));
+    let result = match (head.method.as_str(), verb) {
+        ("GET", "images") => list(server).await,
+        ("POST", "images") => load(server, body).await,
+        ("GET", "logs") => logs_of(server, &scope, rest, &query),
+        ("GET", "watch") => watch_task(server, &scope, rest),
+        ("POST", "kill") => kill(server, &scope, rest).await,
+        _ => Err(plain(StatusCode::NOT_FOUND, "no such endpoint")),
+    };
+    result.unwrap_or_else(|error| error)
+}
+
+/// Forgets every row of every account. Exists behind a flag, for test suites.
+pub async fn reset(server: &Arc<Server>) -> Response<Body> {
+    match server.plane.reset().await {
+        Ok(()) => json(&json!({ "status": "ok" })),
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Response<Body> {
+    Response::new(body::full(serde_json::to_vec(value).unwrap_or_default()))
+}
+
+fn parameters(query: &str) -> BTreeMap<&str, &str> {
+    query.split('&').filter_map(|pair| pair.split_once('=')).collect()
+}
+
+async fn list(server: &Server) -> Answer {
+    let images = server.images().await;
+    images.map(|images| json(&images)).map_err(|error| plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+}
+
+async fn load(server: &Server, mut incoming: Incoming) -> Answer {
+    let failed = |error: &dyn std::fmt::Display| plain(StatusCode::BAD_REQUEST, error.to_string());
+    let received = async {
+        let directory = server.config.data_dir.join("tmp");
+        tokio::fs::create_dir_all(&directory).await?;
+        let file = tempfile::NamedTempFile::new_in(directory)?;
+        let mut writer = tokio::fs::File::from_std(file.reopen()?);
+        while let Some(frame) = incoming.frame().await {
+            let data = frame.map_err(std::io::Error::other)?.into_data().unwrap_or_default();
+            writer.write_all(&data).await?;
+        }
+        writer.flush().await?;
+        Ok::<_, std::io::Error>(file)
+    };
+    let file = received.await.map_err(|error| failed(&error))?;
+    let loaded = server.load_image(file.path()).await.map_err(|error| failed(&error))?;
+    Ok(json(&loaded))
+}
+
+/// A task of the caller's account by its id or the beginning of it.
+fn find(server: &Server, scope: &Scope, id: &str) -> Result<Task, Response<Body>> {
+    let image = server.plane.image();
+    let mut found = image.scan::<Task>().filter(|task| task.scope.account == scope.account && task.id.starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(task), None) => Ok(task.clone()),
+        (Some(_), Some(_)) => Err(plain(StatusCode::BAD_REQUEST, format!("more than one task begins with {id}"))),
+        (None, _) => Err(plain(StatusCode::NOT_FOUND, format!("no task {id}"))),
+    }
+}
+
+fn logs_of(server: &Arc<Server>, scope: &Scope, id: &str, query: &BTreeMap<&str, &str>) -> Answer {
+    let task = find(server, scope, id)?;
+    let wanted = query.get("containers").copied().unwrap_or_default();
+    let containers: Vec<String> = wanted.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let ended = (query.get("follow") == Some(&"1")).then(|| ended(server, &task));
+    let directory = server.config.data_dir.join("logs").join(&task.id);
+    let (bytes, body) = body::streamed();
+    let (sender, lines) = mpsc::channel(256);
+    tokio::spawn(encode(lines, bytes));
+    tokio::spawn(async move {
+        if let Err(error) = logs::send(&directory, &containers, ended, &sender).await {
+            tracing::warn!(%error, directory = %directory.display(), "logs could not be read");
+        }
+    });
+    Ok(Response::new(body))
+}
+
+async fn encode(mut lines: mpsc::Receiver<Line>, bytes: mpsc::Sender<Bytes>) {
+    while let Some(line) = lines.recv().await {
+        if bytes.send(document(&line)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn document(value: &impl serde::Serialize) -> Bytes {
+    let mut text = serde_json::to_vec(value).unwrap_or_default();
+    text.push(b'\n');
+    text.into()
+}
+
+/// Says true once the task is STOPPED or its row is gone.
+fn ended(server: &Arc<Server>, task: &Task) -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    let (server, key) = (Arc::clone(server), store::Record::key(task));
+    tokio::spawn(async move {
+        let mut feed = server.plane.feed();
+        while server.plane.image().get::<Task>(key.as_str()).is_some_and(|task| !task.is_stopped()) {
+            if matches!(feed.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                return;
+            }
+        }
+        let _ = sender.send(true);
+    });
+    receiver
+}
+
+/// The task as DescribeTasks shows it, at once and after each change, until it is STOPPED.
+fn watch_task(server: &Arc<Server>, scope: &Scope, id: &str) -> Answer {
+    let key = store::Record::key(&find(server, scope, id)?);
+    let (bytes, body) = body::streamed();
+    let server = Arc::clone(server);
+    tokio::spawn(async move {
+        let mut feed = server.plane.feed();
+        loop {
+            let image = server.plane.image();
+            let Some(task) = image.get::<Task>(key.as_str()) else { return };
+            if bytes.send(document(&task.view(&image))).await.is_err() || task.is_stopped() {
+                return;
+            }
+            if !changed(&mut feed, &key).await {
+                return;
+            }
+        }
+    });
+    Ok(Response::new(body))
+}
+
+/// `false` when the server ends.
+async fn changed(feed: &mut broadcast::Receiver<Arc<Vec<store::Change>>>, key: &store::Key) -> bool {
+    loop {
+        match feed.recv().await {
+            Ok(changes) if changes.iter().any(|change| change.key == *key) => return true,
+            Ok(_) => {}
+            // Fell behind: whatever was missed, the image has it.
+            Err(broadcast::error::RecvError::Lagged(_)) => return true,
+            Err(broadcast::error::RecvError::Closed) => return false,
+        }
+    }
+}
+
+async fn kill(server: &Server, scope: &Scope, id: &str) -> Answer {
+    let task = find(server, scope, id)?;
+    server.kill(&task).await;
+    Ok(plain(StatusCode::OK, "killed"))
+}
+
