@@ -10,6 +10,8 @@ pub mod protocol;
 mod redacted;
 pub mod route;
 pub mod sigv4;
+#[cfg(test)]
+mod testing;
 mod timestamp;
 
 pub use blob::Blob;
@@ -26,6 +28,16 @@ pub trait Operation {
     const NAME: &'static str;
     type Input: DeserializeOwned + Send;
     type Output: Serialize + Send;
+}
+
+/// Something to be done with every operation of a service, whatever its types. Tests and tools implement it; generated code
+/// calls it.
+pub trait EachOperation {
+    fn operation<Op>(&mut self)
+    where
+        Op: Operation,
+        Op::Input: Serialize,
+        Op::Output: DeserializeOwned;
 }
 
 /// The input or output of an operation that models none.

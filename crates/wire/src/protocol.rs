@@ -73,3 +73,63 @@ impl Protocol {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(response: Response<Bytes>, expected: Expect) {
+        let headers = response.headers().iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()));
+        let body = String::from_utf8(response.body().to_vec()).unwrap();
+        expected.assert_eq(&format!("{}\n{}{body}", response.status().as_u16(), headers.collect::<String>()));
+    }
+
+    #[test]
+    fn an_answer_carries_its_request_id() {
+        let body = encode(&crate::testing::MODEL, &serde_json::json!({"n": 1})).unwrap();
+        check(
+            response(Protocol::AwsJson11, "id-1", body),
+            expect![[r#"
+            200
+            content-type: application/x-amz-json-1.1
+            x-amzn-requestid: id-1
+            {"n":1}"#]],
+        );
+    }
+
+    #[test]
+    fn an_error_names_its_type_twice() {
+        let error = Error::sender("ConflictException", "Taken \u{2013} \"already\"").with_member("resourceIds", ["a"]);
+        check(
+            error_response(Protocol::AwsJson10, "id-2", &error),
+            expect![[r#"
+            400
+            content-type: application/x-amz-json-1.0
+            x-amzn-requestid: id-2
+            x-amzn-errortype: ConflictException
+            {"__type":"ConflictException","message":"Taken – \"already\"","resourceIds":["a"]}"#]],
+        );
+        check(
+            error_response(Protocol::AwsJson11, "id-3", &Error::internal()),
+            expect![[r#"
+            500
+            content-type: application/x-amz-json-1.1
+            x-amzn-requestid: id-3
+            x-amzn-errortype: InternalFailure
+            {"__type":"InternalFailure","message":"The request processing has failed because of an unknown error, exception or failure."}"#]],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_header_is_left_out() {
+        let error = Error::sender("a\nb", "c").with_status(7);
+        check(
+            error_response(Protocol::AwsJson11, "id\r\nSet-Cookie: x", &error),
+            expect![[r#"
+            500
+            content-type: application/x-amz-json-1.1
+            {"__type":"a\nb","message":"c"}"#]],
+        );
+    }
+}

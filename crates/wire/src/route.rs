@@ -53,3 +53,74 @@ fn by_signature(models: &[&'static Model], head: &Parts) -> Unrouted {
 fn unknown(message: String) -> Error {
     Error::unknown_operation(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::route;
+    use crate::testing::{MODEL, QUERY_MODEL};
+    use expect_test::{Expect, expect};
+    use http::Request;
+
+    fn check(method: &str, headers: &[(&str, &str)], expected: Expect) {
+        let mut request = Request::builder().method(method).uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let head = request.body(()).unwrap().into_parts().0;
+        expected.assert_eq(&match route(&[&MODEL, &QUERY_MODEL], &head) {
+            Ok(route) => format!("{} {}", route.model.service_id, route.operation.name),
+            Err(unrouted) => format!("{:?} {} {}", unrouted.protocol, unrouted.error.status, unrouted.error),
+        });
+    }
+
+    fn signed_for(service: &str) -> String {
+        format!("AWS4-HMAC-SHA256 Credential=a/20260115/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0")
+    }
+
+    #[test]
+    fn the_target_names_service_and_operation() {
+        check("POST", &[("x-amz-target", "Shop_2026.Put")], expect!["Shop Put"]);
+    }
+
+    #[test]
+    fn what_no_model_has_is_an_unknown_operation() {
+        check(
+            "POST",
+            &[("x-amz-target", "Shop_2026.Take")],
+            expect!["AwsJson11 400 UnknownOperationException: Unknown operation Take"],
+        );
+        check(
+            "POST",
+            &[("x-amz-target", "Shop_2027.Put")],
+            expect!["AwsJson11 400 UnknownOperationException: Unknown target Shop_2027.Put"],
+        );
+        check("POST", &[("x-amz-target", "Put")], expect!["AwsJson11 400 UnknownOperationException: Unknown target Put"]);
+        check("POST", &[("x-amz-target", "")], expect!["AwsJson11 400 UnknownOperationException: Unknown target "]);
+        check(
+            "GET",
+            &[("x-amz-target", "Shop_2026.Put")],
+            expect!["AwsJson11 400 UnknownOperationException: Unknown operation Put"],
+        );
+        check("POST", &[], expect!["AwsJson11 400 UnknownOperationException: The request names no known service"]);
+    }
+
+    #[test]
+    fn without_a_target_the_signature_tells_what_is_missing() {
+        let date = ("x-amz-date", "20260115T120000Z");
+        check(
+            "POST",
+            &[date, ("authorization", &signed_for("oldshop"))],
+            expect!["Query 501 UnsupportedProtocolException: The protocol Query is not supported yet."],
+        );
+        check(
+            "POST",
+            &[date, ("authorization", &signed_for("shop"))],
+            expect!["AwsJson11 400 UnknownOperationException: The request has no X-Amz-Target"],
+        );
+        check(
+            "POST",
+            &[date, ("authorization", &signed_for("s3"))],
+            expect!["AwsJson11 400 UnknownOperationException: The request names no known service"],
+        );
+    }
+}

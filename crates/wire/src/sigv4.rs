@@ -9,8 +9,8 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-pub use claim::CredentialScope;
 pub use canonical::UNSIGNED as UNSIGNED_PAYLOAD;
+pub use claim::CredentialScope;
 pub use secret::Secret;
 pub use sign::{Key, sign};
 

@@ -10,12 +10,17 @@ const SHOWN: usize = 1024;
 pub fn broken(value: &Value, shape: &Shape) -> Vec<String> {
     match (value, &shape.kind) {
         (Value::String(text), Kind::String) => broken_text(text, shape),
-        (Value::String(text), Kind::Blob) => broken_range(text.len() / 4 * 3, shape),
+        (Value::String(text), Kind::Blob) => broken_range(base64_length(text), shape),
         (Value::Number(number), _) => out_of_range("value", number.as_f64().unwrap_or(0.0), shape),
         (Value::Array(items), _) => broken_range(items.len(), shape),
         (Value::Object(entries), Kind::Map(..)) => broken_range(entries.len(), shape),
         _ => Vec::new(),
     }
+}
+
+/// How many bytes well-formed base64 stands for.
+fn base64_length(text: &str) -> usize {
+    text.len() / 4 * 3 - text.bytes().rev().take_while(|byte| *byte == b'=').count()
 }
 
 pub fn broken_text(text: &str, shape: &Shape) -> Vec<String> {
@@ -76,21 +81,25 @@ pub fn show(value: &Value, shape: &Shape) -> String {
     if shape.sensitive { "Value".to_owned() } else { format!("Value '{}'", shorten(&text(value, shape))) }
 }
 
-/// Scalars as they are, lists as Java prints them, structures by their name only: they may hold secrets.
+/// Scalars as they are, lists and maps as Java prints them, structures by their name only: they may hold secrets.
 fn text(value: &Value, shape: &Shape) -> String {
     match (value, &shape.kind) {
+        (_, _) if shape.sensitive => "*".to_owned(),
         (Value::String(text), _) => text.clone(),
-        (Value::Array(items), Kind::List(item)) => list_text(items, item.shape),
-        (Value::Object(entries), Kind::Map(..)) => format!("{{{}}}", entries.keys().cloned().collect::<Vec<_>>().join(", ")),
+        (Value::Array(items), Kind::List(item)) => {
+            format!("[{}]", joined(items.iter().map(|element| text(element, item.shape))))
+        }
+        (Value::Object(entries), Kind::Map(_, item)) => {
+            format!("{{{}}}", joined(entries.iter().map(|(key, entry)| format!("{key}={}", text(entry, item.shape)))))
+        }
         (Value::Object(_) | Value::Array(_), _) => shape.name.to_owned(),
         (scalar, _) => scalar.to_string(),
     }
 }
 
-fn list_text(items: &[Value], shape: &Shape) -> String {
-    // Every item adds at least two characters, so the rest would be cut anyway.
-    let shown = items.iter().take(SHOWN / 2).map(|item| if shape.sensitive { "*".to_owned() } else { text(item, shape) });
-    format!("[{}]", shown.collect::<Vec<_>>().join(", "))
+/// Every part adds at least two characters, so further parts would be cut anyway.
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.take(SHOWN / 2).collect::<Vec<_>>().join(", ")
 }
 
 pub fn shorten(text: &str) -> String {

@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn what_is_signed_is_verified() {
-        let request = http::Request::post("http://127.0.0.1:4566/_slipway/logs/0f?follow=1&b=a%20b").header("host", "127.0.0.1:4566");
+        let request =
+            http::Request::post("http://127.0.0.1:4566/_slipway/logs/0f?follow=1&b=a%20b").header("host", "127.0.0.1:4566");
         let (mut head, ()) = request.body(()).unwrap().into_parts();
         let (secret, now) = (Secret::new("s3cret"), Time(1_795_000_000_000));
         let key = Key { access_key: "AKID", secret: &secret, region: "eu-west-1", service: "slipway" };
