@@ -1,1 +1,4 @@
+//! The node: `engine` decides, purely; `shell` performs, on tokio. The engine knows no runtime, no network and no disk; the
+//! shell takes no decision.
 
+pub mod engine;

@@ -1,0 +1,71 @@
+//! What the engine wants done. The shell performs effects in the order they come and tells the results as events; it starts
+//! nothing behind a `Remember` before that is durable, and waits for nothing else.
+
+use super::event::Attachment;
+use super::network::Plug;
+use super::state::Task;
+use base::Time;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use workload::{Image, Report, TaskId, TaskSpec};
+
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Durable before anything that follows is begun.
+    Remember {
+        generation: u64,
+        put: Vec<Task>,
+        forget: Vec<TaskId>,
+    },
+    Open(Arc<TaskSpec>),
+    PrepareVolumes(Arc<TaskSpec>),
+    Attach {
+        task: TaskId,
+        plug: Plug,
+    },
+    Pull {
+        task: Arc<TaskSpec>,
+        container: String,
+    },
+    Start {
+        container: String,
+        facts: Facts,
+    },
+    Signal {
+        task: TaskId,
+        container: String,
+        signal: i32,
+    },
+    Probe {
+        task: TaskId,
+        container: String,
+        runtime_id: String,
+        command: Vec<String>,
+        timeout: Duration,
+    },
+    /// Forget an ended container so that it can be started again.
+    Remove {
+        task: TaskId,
+        container: String,
+    },
+    Detach {
+        task: TaskId,
+        id: String,
+    },
+    /// Sandbox and volumes away, whatever is left of them.
+    Close(Arc<TaskSpec>),
+    Report(Report),
+    /// `Tick` is wanted then. Replaces the last one.
+    WakeAt(Time),
+}
+
+/// What is known of a task when one of its containers is started.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub spec: Arc<TaskSpec>,
+    /// By container.
+    pub images: BTreeMap<String, Arc<Image>>,
+    /// By id, see `network::plug_id`.
+    pub attachments: BTreeMap<String, Attachment>,
+}

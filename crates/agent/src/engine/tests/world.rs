@@ -1,0 +1,125 @@
+//! A node without any node: what a runtime, a network and a disk would hold after the effects that were performed.
+
+use crate::engine::*;
+use std::collections::BTreeMap;
+use workload::{Address, Image};
+
+#[derive(Default)]
+pub struct World {
+    pub now: Time,
+    pub generation: u64,
+    /// As JSON, so that whatever memory does not keep is lost here too.
+    pub memory: BTreeMap<TaskId, String>,
+    pub sandboxes: BTreeSet<TaskId>,
+    pub containers: BTreeMap<(TaskId, String), Observed>,
+    pub attachments: BTreeMap<String, Attachment>,
+    pub in_flight: Vec<Effect>,
+    pub said: Option<Report>,
+    pub wake_at: Option<Time>,
+    pub runs: u64,
+}
+
+impl World {
+    /// Begins an effect; those without a result are done at once.
+    pub fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Remember { generation, put, forget } => self.remember(generation, put, forget),
+            Effect::Report(report) => self.said = Some(report),
+            Effect::WakeAt(at) => self.wake_at = Some(at),
+            other => self.in_flight.push(other),
+        }
+    }
+
+    fn remember(&mut self, generation: u64, put: Vec<Task>, forget: Vec<TaskId>) {
+        self.generation = generation;
+        self.memory.extend(put.into_iter().map(|t| (t.spec.id.clone(), serde_json::to_string(&t).unwrap())));
+        self.memory.retain(|id, _| !forget.contains(id));
+    }
+
+    /// Ends an effect. A failure leaves the world as it was.
+    pub fn finish(&mut self, effect: Effect, result: Outcome<()>) -> Option<Event> {
+        let ok = result.is_ok();
+        Some(match effect {
+            Effect::Open(spec) => {
+                ok.then(|| self.sandboxes.insert(spec.id.clone()));
+                Event::Opened { task: spec.id.clone(), result }
+            }
+            Effect::PrepareVolumes(spec) => Event::VolumesReady { task: spec.id.clone(), result },
+            Effect::Attach { task, plug } => {
+                let id = plug.id.clone();
+                Event::Attached { task, id, result: result.map(|()| self.attach(plug)) }
+            }
+            Effect::Pull { task, container } => {
+                let digest = format!("sha256:{container}");
+                let image = Image { digest, stop_signal: Some("SIGQUIT".into()), ..Image::default() };
+                Event::Pulled { task: task.id.clone(), container, result: result.map(|()| image) }
+            }
+            Effect::Start { container, facts } => {
+                let task = facts.spec.id.clone();
+                let result = result.map(|()| self.start(&task, &container));
+                Event::Started { task, container, result }
+            }
+            Effect::Signal { .. } => return None,
+            Effect::Probe { task, container, runtime_id, .. } => Event::Probed { task, container, runtime_id, healthy: ok },
+            Effect::Remove { task, container } => {
+                ok.then(|| self.containers.remove(&(task.clone(), container.clone())));
+                Event::Removed { task, container, result }
+            }
+            Effect::Detach { task, id } => {
+                ok.then(|| self.attachments.remove(&id));
+                Event::Detached { task, id, result }
+            }
+            Effect::Close(spec) => {
+                if ok {
+                    self.sandboxes.remove(&spec.id);
+                    self.containers.retain(|(task, _), _| *task != spec.id);
+                }
+                Event::Closed { task: spec.id.clone(), result }
+            }
+            Effect::Remember { .. } | Effect::Report(_) | Effect::WakeAt(_) => unreachable!("performed at once"),
+        })
+    }
+
+    fn attach(&mut self, plug: Plug) -> Attachment {
+        let address = plug.connected.then(|| Address { ipv4: "10.0.0.2".into(), ..Address::default() });
+        let attachment = Attachment { netns: format!("/ns/{}", plug.id).into(), address, bindings: vec![] };
+        self.attachments.insert(plug.id, attachment.clone());
+        attachment
+    }
+
+    fn start(&mut self, task: &str, container: &str) -> Run {
+        self.runs += 1;
+        let (runtime_id, at) = (format!("run{}", self.runs), self.now);
+        let (task, container) = (task.to_owned(), container.to_owned());
+        let key = (task.clone(), container.clone());
+        let seen = Observed { task, container, runtime_id: runtime_id.clone(), started_at: at, exit: None };
+        self.containers.insert(key, seen);
+        Run { runtime_id, at }
+    }
+
+    pub fn running(&self) -> impl Iterator<Item = &Observed> {
+        self.containers.values().filter(|o| o.exit.is_none())
+    }
+
+    /// The container's process ends by itself.
+    pub fn exit(&mut self, task: &str, container: &str, code: i32) -> Option<Event> {
+        let at = self.now;
+        let seen = self.containers.get_mut(&(task.to_owned(), container.to_owned())).filter(|o| o.exit.is_none())?;
+        let exit = Exit { code, oom_killed: code == 137, at };
+        seen.exit = Some(exit.clone());
+        let Observed { task, container, runtime_id, .. } = seen.clone();
+        Some(Event::Exited { task, container, runtime_id, exit })
+    }
+
+    /// The agent is gone with all it had begun; what is durable, and what runs, stays.
+    pub fn inventory(&mut self) -> Inventory {
+        (self.in_flight, self.wake_at) = (vec![], None);
+        Inventory {
+            generation: self.generation,
+            tasks: self.memory.values().map(|json| serde_json::from_str(json).unwrap()).collect(),
+            sandboxes: self.sandboxes.iter().cloned().collect(),
+            containers: self.containers.values().cloned().collect(),
+            attachments: self.attachments.clone().into_iter().collect(),
+        }
+    }
+}
