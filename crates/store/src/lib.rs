@@ -5,6 +5,7 @@
 pub mod backend;
 mod image;
 mod record;
+mod table;
 mod tables;
 mod tx;
 

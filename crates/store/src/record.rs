@@ -57,7 +57,7 @@ pub trait Record: Serialize + DeserializeOwned + Any + Clone + Send + Sync {
 
 /// Collects `name = value` pairs of one row.
 #[derive(Default)]
-pub struct Index(pub(crate) Vec<Arc<str>>);
+pub struct Index(Vec<String>);
 
 impl Index {
     pub fn add(&mut self, name: &str, value: impl fmt::Display) {
@@ -65,6 +65,15 @@ impl Index {
     }
 }
 
-pub(crate) fn entry(name: &str, value: impl fmt::Display) -> Arc<str> {
-    format!("{name}={value}").into()
+pub(crate) fn entry(name: &str, value: impl fmt::Display) -> String {
+    format!("{name}={value}")
+}
+
+/// What a row is found by, each once.
+pub(crate) fn names_of<R: Record>(record: &R) -> Vec<String> {
+    let mut index = Index::default();
+    record.indexes(&mut index);
+    index.0.sort_unstable();
+    index.0.dedup();
+    index.0
 }

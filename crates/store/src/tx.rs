@@ -3,34 +3,33 @@
 
 use crate::Write;
 use crate::image::{Change, Image};
-use crate::record::{Key, Record};
-use imbl::OrdMap;
-use serde::Serialize;
+use crate::record::Record;
+use crate::table::Row;
 use std::sync::Arc;
 
 pub struct Tx {
+    base: Image,
     image: Image,
-    writes: OrdMap<(&'static str, Key), Option<Arc<[u8]>>>,
+    /// In the order they were touched, some more than once. What is written is what the image holds in the end, so rows
+    /// are encoded once, and those of a failed transaction never.
+    touched: Vec<Change>,
 }
 
 /// Where a failed transaction of a group returns to.
-pub struct Savepoint(Image, OrdMap<(&'static str, Key), Option<Arc<[u8]>>>);
-
-#[derive(Serialize)]
-struct Envelope<'a, R> {
-    v: u32,
-    r: &'a R,
+pub struct Savepoint {
+    image: Image,
+    touched: usize,
 }
 
 impl Tx {
     pub fn new(image: Image) -> Tx {
-        Tx { image, writes: OrdMap::new() }
+        Tx { base: image.clone(), image, touched: Vec::new() }
     }
 
     pub fn put<R: Record>(&mut self, record: R) {
-        let bytes = serde_json::to_vec(&Envelope { v: R::VERSION, r: &record }).expect("records are plain data");
-        self.writes.insert((R::TABLE, record.key()), Some(bytes.into()));
-        self.image.insert(record);
+        const { assert!(is_table(R::TABLE), "a table is named `service/resource`") };
+        let key = self.image.insert(record);
+        self.touched.push(Change { table: R::TABLE, key });
     }
 
     /// Reads, changes and puts the row back; `false` if there is none.
@@ -42,45 +41,77 @@ impl Tx {
     }
 
     pub fn delete<R: Record>(&mut self, key: &str) -> bool {
-        let existed = self.image.remove::<R>(key);
-        if existed {
-            self.writes.insert((R::TABLE, Key::new(key)), None);
-        }
-        existed
+        let Some(key) = self.image.remove::<R>(key) else { return false };
+        self.touched.push(Change { table: R::TABLE, key });
+        true
     }
 
     /// Forgets every row of every table.
     pub fn clear(&mut self) {
-        for key in self.image.clear() {
-            self.writes.insert(key, None);
-        }
+        self.touched.extend(self.image.clear());
     }
 
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.image.clone(), self.writes.clone())
+        Savepoint { image: self.image.clone(), touched: self.touched.len() }
     }
 
     pub fn rollback(&mut self, to: Savepoint) {
-        self.image = to.0;
-        self.writes = to.1;
+        self.image = to.image;
+        self.touched.truncate(to.touched);
     }
 
-    /// Rows touched since `from`, for hints.
+    /// Rows touched since `from`, for hints. A row that was touched before it as well and has come out the same is left
+    /// out, or two reconcilers that confirm each other would never end.
     pub fn changes_since(&self, from: &Savepoint) -> Vec<Change> {
-        let touched = self.writes.iter().filter(|(key, bytes)| from.1.get(*key) != Some(*bytes));
-        touched.map(|((table, key), _)| Change { table, key: key.clone() }).collect()
+        let touched = distinct(self.touched[from.touched..].to_vec());
+        touched.into_iter().filter(|change| self.differs(from, change)).collect()
+    }
+
+    fn differs(&self, from: &Savepoint, change: &Change) -> bool {
+        let row = |image: &Image| image.row(change.table, change.key.as_str()).cloned();
+        let touched_before = !is_same(row(&self.base), row(&from.image));
+        !touched_before || from.image.encoded(change) != self.image.encoded(change)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.touched.is_empty()
     }
 
     /// What the backend must make durable, what the feed says, and the image to publish once it is.
     pub fn into_parts(self) -> (Vec<Write>, Vec<Change>, Image) {
-        let changes = self.writes.keys().map(|(table, key)| Change { table, key: key.clone() }).collect();
-        let writes = self.writes.into_iter().map(|((table, key), value)| Write { table, key, value }).collect();
+        let changes = distinct(self.touched);
+        let writes = changes.iter().map(|change| write(&self.image, change)).collect();
         (writes, changes, self.image)
     }
+}
+
+fn is_same(one: Option<Row>, other: Option<Row>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(&one, &other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+fn write(image: &Image, change: &Change) -> Write {
+    let Change { table, key } = change;
+    Write { table, key: key.clone(), value: image.encoded(change).map(Arc::from) }
+}
+
+/// In key order, which is also the order that a tree on a disk likes best.
+fn distinct(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_unstable();
+    changes.dedup();
+    changes
+}
+
+/// Backends store `table/key` and must be able to tell where the key begins.
+const fn is_table(name: &str) -> bool {
+    let (mut at, mut slashes) = (0, 0);
+    while at < name.len() {
+        slashes += (name.as_bytes()[at] == b'/') as usize;
+        at += 1;
+    }
+    slashes == 1
 }
 
 /// A transaction is read like the image it is an overlay of.
@@ -90,3 +121,6 @@ impl std::ops::Deref for Tx {
         &self.image
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,11 @@ impl File {
     /// redb's own closing may panic over a damaged file.
     fn close(&mut self) {
         let database = self.database.take();
-        attempt(|| Ok(drop(database))).ok();
+        attempt(|| {
+            drop(database);
+            Ok(())
+        })
+        .ok();
     }
 }
 

@@ -72,8 +72,7 @@ impl State {
     }
 
     fn apply(&mut self, operation: Operation) {
-        let always = &mut Fate::Kept;
-        settle(&mut self.seen, &operation, always);
+        settle(&mut self.seen, &operation, &mut || true);
         self.log.push(operation);
     }
 }
@@ -133,40 +132,44 @@ fn broken() -> io::Error {
 }
 
 /// What becomes of the sectors that were not synced.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 pub enum Fate {
     Lost,
     Kept,
-    /// Each by itself, in any order.
-    Torn(Rng),
+    /// Each by itself, in any order, as this seed draws.
+    Torn(u64),
 }
 
+/// Asked for each sector: is it kept?
+type Keeps<'a> = dyn FnMut() -> bool + 'a;
+
 impl Fate {
-    fn keeps(&mut self) -> bool {
+    fn keeps(self) -> Box<Keeps<'static>> {
         match self {
-            Fate::Lost => false,
-            Fate::Kept => true,
-            Fate::Torn(rng) => rng.chance(50),
+            Fate::Lost => Box::new(|| false),
+            Fate::Kept => Box::new(|| true),
+            Fate::Torn(seed) => {
+                let mut rng = Rng::from_seed(seed);
+                Box::new(move || rng.chance(50))
+            }
         }
     }
 }
 
-fn settle(content: &mut Vec<u8>, operation: &Operation, fate: &mut Fate) {
+fn settle(content: &mut Vec<u8>, operation: &Operation, keeps: &mut Keeps) {
     match operation {
-        Operation::Write { at, data } => write_sectors(content, *at, data, fate),
-        Operation::Length(length) if fate.keeps() => content.resize(*length, 0),
+        Operation::Write { at, data } => write_sectors(content, *at, data, keeps),
+        Operation::Length(length) if keeps() => content.resize(*length, 0),
         Operation::Length(_) | Operation::Sync | Operation::FailedSync => {}
     }
 }
 
-fn write_sectors(content: &mut Vec<u8>, mut at: usize, mut data: &[u8], fate: &mut Fate) {
+fn write_sectors(content: &mut Vec<u8>, mut at: usize, mut data: &[u8], keeps: &mut Keeps) {
     while !data.is_empty() {
         let (sector, rest) = data.split_at(data.len().min(SECTOR - at % SECTOR));
         let end = at + sector.len();
-        if fate.keeps() {
-            if content.len() < end {
-                content.resize(end, 0);
-            }
+        if keeps() {
+            content.resize(content.len().max(end), 0);
             content[at..end].copy_from_slice(sector);
         }
         (at, data) = (end, rest);
@@ -186,21 +189,22 @@ impl<'a> Platter<'a> {
     }
 
     pub fn play(&mut self, operation: &'a Operation) {
-        let mut fate = match operation {
+        let fate = match operation {
             Operation::Sync => Fate::Kept,
-            Operation::FailedSync => Fate::Torn(self.failed_syncs.fork()),
+            Operation::FailedSync => Fate::Torn(self.failed_syncs.next_u64()),
             Operation::Write { .. } | Operation::Length(_) => return self.pending.push(operation),
         };
+        let mut keeps = fate.keeps();
         for operation in self.pending.drain(..) {
-            settle(&mut self.durable, operation, &mut fate);
+            settle(&mut self.durable, operation, &mut keeps);
         }
     }
 
     /// What is found after power is lost now.
-    pub fn after_outage(&self, mut fate: Fate) -> Vec<u8> {
-        let mut content = self.durable.clone();
+    pub fn after_outage(&self, fate: Fate) -> Vec<u8> {
+        let (mut content, mut keeps) = (self.durable.clone(), fate.keeps());
         for operation in &self.pending {
-            settle(&mut content, operation, &mut fate);
+            settle(&mut content, operation, &mut keeps);
         }
         content
     }

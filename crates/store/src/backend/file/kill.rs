@@ -39,7 +39,7 @@ fn kill_after(wanted: usize, longer: u64, path: &Path) -> Vec<Acknowledged> {
     let mut child = spawn(path);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
     let mut acknowledged: Vec<_> = lines.by_ref().filter_map(|line| parse(&line)).take(wanted).collect();
-    (0..longer).for_each(|turn| drop(std::hint::black_box(turn)));
+    (0..longer).for_each(|turn| _ = std::hint::black_box(turn));
     child.kill().unwrap();
     child.wait().unwrap();
     // What it still said before it died counts as well.

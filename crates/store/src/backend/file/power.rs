@@ -89,7 +89,7 @@ impl Run {
         let mut platter = Platter::new(before.to_vec(), 0);
         (0..=self.log.len()).flat_map(move |instant| {
             instant.checked_sub(1).into_iter().for_each(|played| platter.play(&self.log[played]));
-            let content = |fate| platter.after_outage(vary(fate, instant));
+            let content = |fate: &Fate| platter.after_outage(fate.at(instant));
             let outages = fates.iter().map(|fate| Outage { instant, content: content(fate) });
             outages.collect::<Vec<_>>()
         })
@@ -151,16 +151,18 @@ impl Run {
     }
 }
 
-/// The same kind of fate, drawn anew for each instant.
-fn vary(fate: &Fate, instant: usize) -> Fate {
-    match fate {
-        Fate::Torn(rng) => Fate::Torn(Rng::from_seed(rng.clone().next_u64() ^ instant as u64)),
-        other => other.clone(),
+impl Fate {
+    /// Drawn anew for each instant.
+    fn at(self, instant: usize) -> Fate {
+        match self {
+            Fate::Torn(seed) => Fate::Torn(seed << 32 | instant as u64),
+            other => other,
+        }
     }
 }
 
 fn fates(seed: u64) -> Vec<Fate> {
-    vec![Fate::Lost, Fate::Kept, Fate::Torn(Rng::from_seed(seed)), Fate::Torn(Rng::from_seed(seed + 1000))]
+    vec![Fate::Lost, Fate::Kept, Fate::Torn(seed), Fate::Torn(seed + 1000)]
 }
 
 fn survives_outages(seed: u64, mutation: Option<Mutation>) -> Result<usize, String> {
