@@ -1,10 +1,42 @@
 //! A task: one run of a task definition. Its record, and the operations on it, a file each.
 
+pub mod assign;
+mod capacity;
+mod claim;
+pub mod compile;
+mod describe_tasks;
+mod idempotency;
+mod launch;
+mod list_tasks;
+mod network;
+mod overrides;
+mod protection;
+pub mod report;
+mod retention;
+mod run_task;
+mod start_task;
+mod state;
+mod stop_task;
+pub mod view;
+
+pub use claim::Claim;
+pub use describe_tasks::describe_tasks;
+pub use idempotency::{ClientToken, Expiry};
+pub use list_tasks::list_tasks;
+pub use protection::{get_task_protection, update_task_protection};
+pub use retention::{Retention, RetentionPeriod, set_stopped_task_retention};
+pub use run_task::run_task;
+pub use start_task::start_task;
+pub use stop_task::stop_task;
+
+use crate::node::ledger;
+use crate::task_definition::{self, TaskDefinition};
+use crate::{arn, cluster};
 use api_ecs as api;
 use base::{Arn, Scope, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::{Index, Key, Record};
+use store::{Image, Index, Key, Record, Revision};
 use workload::{Desired, NodeId, TaskStatus};
 
 /// `lastStatus`, in the order a task goes through it; never backwards.
@@ -23,6 +55,21 @@ pub enum Last {
     Stopped,
 }
 
+impl Last {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Last::Provisioning => "PROVISIONING",
+            Last::Pending => "PENDING",
+            Last::Activating => "ACTIVATING",
+            Last::Running => "RUNNING",
+            Last::Deactivating => "DEACTIVATING",
+            Last::Stopping => "STOPPING",
+            Last::Deprovisioning => "DEPROVISIONING",
+            Last::Stopped => "STOPPED",
+        }
+    }
+}
+
 /// One run of a task definition on one node. One row per task, kept an hour after STOPPED.
 /// Writers: `run_task` and `start_task` make it; `stop_task` (and later the service scheduler) writes `desired` and the stop
 /// members; `report` writes everything that a node observes.
@@ -32,8 +79,9 @@ pub struct Task {
     pub id: String,
     /// The cluster's name.
     pub cluster: String,
-    /// ARN of the definition's revision.
-    pub task_definition: String,
+    /// The definition's revision.
+    pub family: String,
+    pub revision: i32,
     /// Members of RunTask that DescribeTasks echoes.
     pub overrides: Option<api::TaskOverride>,
     pub network_configuration: Option<api::NetworkConfiguration>,
@@ -54,6 +102,8 @@ pub struct Task {
     pub node: Option<NodeId>,
     pub container_instance: Option<String>,
     pub availability_zone: Option<String>,
+    /// The store's revision when it was given to that node: whoever has seen a later one has been told of it.
+    pub placed_after: Option<Revision>,
 
     /// Written by the plane only.
     pub desired: Desired,
@@ -69,25 +119,45 @@ pub struct Task {
     pub stop_code: Option<api::TaskStopCode>,
     pub stopped_reason: Option<String>,
     pub created_at: Time,
+    pub connectivity_at: Option<Time>,
+    pub started_at: Option<Time>,
     pub stopping_at: Option<Time>,
     pub stopped_at: Option<Time>,
     /// Grows with every change that emits an event.
     pub version: i64,
 }
 
-/// What a task takes from its node's ledger.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    pub cpu_units: u32,
-    pub memory_mib: u64,
-    /// Host ports given in the definition; dynamic ones are the node's own business.
-    pub ports_tcp: Vec<u16>,
-    pub ports_udp: Vec<u16>,
-}
-
 impl Task {
     pub fn arn(&self) -> String {
         Arn::new(&self.scope, "ecs", format!("task/{}/{}", self.cluster, self.id)).to_string()
+    }
+
+    pub fn cluster_arn(&self) -> String {
+        cluster::arn(&self.scope, &self.cluster)
+    }
+
+    pub fn task_definition_arn(&self) -> String {
+        task_definition::arn(&self.scope, &self.family, self.revision)
+    }
+
+    pub fn container_instance_arn(&self) -> Option<String> {
+        let id = self.container_instance.as_ref()?;
+        Some(Arn::new(&self.scope, "ecs", format!("container-instance/{}/{id}", self.cluster)).to_string())
+    }
+
+    pub fn container_arn(&self, name: &str) -> Option<String> {
+        let id = self.container_ids.get(name)?;
+        Some(Arn::new(&self.scope, "ecs", format!("container/{}/{}/{id}", self.cluster, self.id)).to_string())
+    }
+
+    /// Under which its node's ledger counts it.
+    pub fn group_key(&self) -> String {
+        ledger::group_key(&self.scope, &self.cluster, &self.group)
+    }
+
+    /// What it is a run of. Revisions are kept while a task names them.
+    pub fn definition<'a>(&self, image: &'a Image) -> Option<&'a TaskDefinition> {
+        image.get(task_definition::key(&self.scope, &self.family, self.revision).as_str())
     }
 
     pub fn is_stopped(&self) -> bool {
@@ -98,6 +168,12 @@ impl Task {
     pub fn advance(&mut self, to: Last) {
         self.last = self.last.max(to);
     }
+}
+
+/// The task of a cluster that `given`, an id or an ARN, means.
+pub fn find<'a>(image: &'a Image, cluster: &cluster::Cluster, given: &str) -> Result<Option<&'a Task>, api::Error> {
+    let id = arn::in_cluster(&cluster.scope, "task", &cluster.name, given)?;
+    Ok(image.get(key(&cluster.scope, &cluster.name, id).as_str()))
 }
 
 pub fn key(scope: &Scope, cluster: &str, id: &str) -> Key {

@@ -1,0 +1,48 @@
+//! A node comes and goes. Its tasks are not touched by either: what became of them is for its next report to say.
+
+use super::Node;
+use crate::cluster;
+use crate::container_instance::ContainerInstance;
+use base::Scope;
+use kernel::Call;
+use std::collections::BTreeMap;
+use store::Tx;
+use workload::{NodeFacts, NodeId};
+
+/// The node said hello: its facts are new, its container instance is the one it always had.
+pub fn joined(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
+    let known = tx.get::<Node>(&facts.id);
+    if known.is_none_or(|node| !node.connected || node.facts != *facts) {
+        tx.put(Node { facts: facts.clone(), connected: true });
+    }
+    register(call, tx, facts);
+}
+
+/// Its connection is gone. What it runs goes on running.
+pub fn left(_call: &mut Call, tx: &mut Tx, node: &NodeId) {
+    if tx.get::<Node>(node).is_some_and(|node| node.connected) {
+        tx.update::<Node>(node, |node| node.connected = false);
+    }
+}
+
+fn register(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
+    let scope = Scope::new(&facts.account, &facts.region);
+    let cluster = facts.cluster.as_deref().unwrap_or(cluster::DEFAULT);
+    cluster::ensure(tx, &scope, cluster);
+    let mut instances = tx.by::<ContainerInstance>("node", &facts.id);
+    if instances.any(|instance| instance.scope == scope && instance.cluster == cluster) {
+        return;
+    }
+    drop(instances);
+    tx.put(ContainerInstance {
+        scope,
+        cluster: cluster.to_owned(),
+        id: call.rng.hex32(),
+        node: facts.id.clone(),
+        draining: false,
+        custom_attributes: BTreeMap::new(),
+        tags: Vec::new(),
+        registered_at: call.now,
+        version: 1,
+    });
+}

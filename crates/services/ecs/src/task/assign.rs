@@ -1,0 +1,26 @@
+//! What a node must run, for the dispatcher: the tasks on it that are not STOPPED.
+
+use super::{Task, compile, report};
+use crate::node;
+use kernel::Workloads;
+use store::{Change, Image, Key, Record};
+use workload::{Desired, NodeId, TaskSpec};
+
+pub fn workloads() -> Workloads {
+    Workloads { concerns, assigned, compile, joined: node::joined, left: node::left, report: report::report }
+}
+
+/// A task that is gone was STOPPED before, and no longer in any set.
+fn concerns(image: &Image, change: &Change) -> Option<NodeId> {
+    let task = image.get::<Task>(change.key.as_str()).filter(|_| change.table == Task::TABLE)?;
+    task.node.clone()
+}
+
+fn assigned(image: &Image, node: &NodeId) -> Vec<(Key, Desired)> {
+    image.by::<Task>("node", node).map(|task| (task.key(), task.desired)).collect()
+}
+
+fn compile(image: &Image, key: &Key) -> Option<TaskSpec> {
+    let task = image.get::<Task>(key.as_str())?;
+    Some(compile::compile(task, &task.definition(image)?.definition))
+}

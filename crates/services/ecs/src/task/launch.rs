@@ -1,0 +1,219 @@
+//! Making tasks: what RunTask and StartTask have in common. Everything is checked before the first task exists; then each
+//! is a row and an entry in its node's ledger, in one transaction.
+
+use super::capacity::Share;
+use super::claim::{self, Claim, Size};
+use super::overrides::{self, Overrides};
+use super::{Last, Task, network};
+use crate::cluster::Cluster;
+use crate::node::ledger;
+use crate::placement::{Candidate, Wanted};
+use crate::task_definition::{self, TaskDefinition};
+use api_ecs as api;
+use base::Scope;
+use kernel::Call;
+use std::sync::Arc;
+use store::{Image, Tx};
+use workload::{Desired, TaskStatus};
+
+/// The members of RunTask and StartTask that are the same.
+#[derive(Default)]
+pub struct Ask {
+    pub overrides: Option<api::TaskOverride>,
+    pub network_configuration: Option<api::NetworkConfiguration>,
+    pub platform_version: Option<String>,
+    pub group: Option<String>,
+    pub started_by: Option<String>,
+    pub tags: Option<Vec<api::Tag>>,
+    pub propagate_tags: Option<api::PropagateTags>,
+    pub enable_ecs_managed_tags: bool,
+    pub enable_execute_command: bool,
+}
+
+/// Everything about new tasks but where they go.
+pub struct Launch {
+    pub definition: Arc<TaskDefinition>,
+    pub claim: Claim,
+    pub group: String,
+    cluster: Cluster,
+    size: Size,
+    ask: Ask,
+    tags: Vec<api::Tag>,
+}
+
+/// Where one of them goes.
+pub struct Spot {
+    pub node: String,
+    pub container_instance: Option<String>,
+    pub availability_zone: Option<String>,
+}
+
+impl Spot {
+    pub fn of(candidate: &Candidate) -> Spot {
+        let facts = &candidate.node.facts;
+        Spot {
+            node: facts.id.clone(),
+            container_instance: candidate.instance.map(|instance| instance.id.clone()),
+            availability_zone: Some(facts.availability_zone.clone()).filter(|zone| !zone.is_empty()),
+        }
+    }
+}
+
+impl Launch {
+    pub fn new(image: &Image, cluster: &Cluster, definition: &str, ask: Ask) -> Result<Launch, api::Error> {
+        let definition = startable(image, &cluster.scope, definition)?;
+        overrides::check(ask.overrides.as_ref(), &definition.definition)?;
+        let group = group(&ask, &definition.family)?;
+        check_started_by(ask.started_by.as_deref())?;
+        let overrides = Overrides::new(ask.overrides.as_ref());
+        let (claim, size) = (claim::claim(&definition.definition, &overrides), claim::size(&definition.definition, &overrides));
+        let tags = tags(&ask, &definition, cluster)?;
+        Ok(Launch { definition, claim, group, cluster: cluster.clone(), size, ask, tags })
+    }
+
+    pub fn group_key(&self) -> String {
+        ledger::group_key(&self.cluster.scope, &self.cluster.name, &self.group)
+    }
+
+    /// Refuses what this share's launch type does not do.
+    pub fn check(&self, share: &Share) -> Result<(), api::Error> {
+        let definition = &self.definition.definition;
+        let compatible = definition.compatibilities.iter().flatten();
+        if share.is_fargate() && !compatible.clone().any(|compatibility| *compatibility == api::Compatibility::Fargate) {
+            return Err(api::Error::invalid_parameter("Task definition does not support launch_type FARGATE."));
+        }
+        if !share.is_fargate() && self.ask.platform_version.is_some() {
+            let launch_type = &share.launch_type;
+            let message = format!("The platform version must be null when specifying an {launch_type} launch type.");
+            return Err(api::Error::invalid_parameter(message));
+        }
+        network::check(definition, self.ask.network_configuration.as_ref(), &share.launch_type)
+    }
+
+    /// Attributes an instance must have for it.
+    pub fn wanted(&self, share: &Share) -> Vec<Wanted> {
+        let definition = &self.definition.definition;
+        let required = definition.requires_attributes.iter().flatten().filter(|_| !share.is_fargate());
+        let mut wanted: Vec<Wanted> = required
+            .filter_map(|attribute| Some(Wanted { name: attribute.name.clone()?, value: attribute.value.clone() }))
+            .collect();
+        wanted.extend(architecture(definition).map(|value| Wanted { name: "ecs.cpu-architecture".into(), value: Some(value) }));
+        wanted
+    }
+
+    /// One task, on the node it goes to.
+    pub fn start(&self, call: &mut Call, tx: &mut Tx, share: &Share, spot: Spot) -> Task {
+        let task = self.task(call, tx, share, spot);
+        let taken = task.node.as_ref().map(|node| ledger::take(tx, node, &task));
+        assert!(taken.is_none_or(|taken| taken.is_ok()), "placement gives only what the ledger has");
+        tx.put(task.clone());
+        task
+    }
+
+    fn task(&self, call: &mut Call, image: &Image, share: &Share, spot: Spot) -> Task {
+        let definition = &self.definition.definition;
+        let containers = definition.container_definitions.iter().flatten().filter_map(|container| container.name.clone());
+        let container_ids = containers.map(|name| (name, call.rng.uuid())).collect();
+        let is_awsvpc = network::is_awsvpc(definition);
+        Task {
+            scope: self.cluster.scope.clone(),
+            id: call.rng.hex32(),
+            cluster: self.cluster.name.clone(),
+            family: self.definition.family.clone(),
+            revision: self.definition.revision,
+            overrides: self.ask.overrides.clone(),
+            network_configuration: self.ask.network_configuration.clone(),
+            launch_type: Some(share.launch_type.clone()),
+            capacity_provider: share.capacity_provider.clone(),
+            platform_version: share.is_fargate().then(|| self.platform_version()),
+            group: self.group.clone(),
+            started_by: self.ask.started_by.clone(),
+            tags: self.tags.clone(),
+            enable_execute_command: self.ask.enable_execute_command,
+            cpu_units: self.size.cpu_units,
+            memory_mib: self.size.memory_mib,
+            claim: self.claim.clone(),
+            node: Some(spot.node),
+            container_instance: spot.container_instance,
+            availability_zone: spot.availability_zone,
+            placed_after: Some(image.revision()),
+            desired: Desired::Running,
+            last: if is_awsvpc { Last::Provisioning } else { Last::Pending },
+            status: TaskStatus::default(),
+            container_ids,
+            attachment_id: is_awsvpc.then(|| call.rng.uuid()),
+            stop_code: None,
+            stopped_reason: None,
+            created_at: call.now,
+            connectivity_at: None,
+            started_at: None,
+            stopping_at: None,
+            stopped_at: None,
+            version: 1,
+        }
+    }
+
+    fn platform_version(&self) -> String {
+        let given = self.ask.platform_version.as_deref().filter(|version| !version.eq_ignore_ascii_case("LATEST"));
+        given.unwrap_or("1.4.0").to_owned()
+    }
+}
+
+fn startable(image: &Image, scope: &Scope, given: &str) -> Result<Arc<TaskDefinition>, api::Error> {
+    let definition = task_definition::resolve(image, scope, given)?;
+    if !definition.is_active() {
+        return Err(api::Error::client("TaskDefinition is inactive"));
+    }
+    let key = task_definition::key(scope, &definition.family, definition.revision);
+    image.get_arc(key.as_str()).ok_or_else(|| api::Error::client("TaskDefinition not found."))
+}
+
+/// The node's word for it; a definition that says nothing runs on either.
+fn architecture(definition: &api::TaskDefinition) -> Option<String> {
+    Some(match definition.runtime_platform.as_ref()?.cpu_architecture.as_ref()? {
+        api::CPUArchitecture::Arm64 => "arm64".into(),
+        other => other.as_str().to_ascii_lowercase(),
+    })
+}
+
+fn group(ask: &Ask, family: &str) -> Result<String, api::Error> {
+    let Some(group) = ask.group.as_deref().filter(|group| !group.is_empty()) else { return Ok(format!("family:{family}")) };
+    if group.chars().count() > 255 {
+        return Err(api::Error::invalid_parameter("Group should have at most 255 characters."));
+    }
+    // Groups of services are given by the service scheduler alone.
+    if group.starts_with("service:") {
+        return Err(api::Error::invalid_parameter("Invalid namespace for group."));
+    }
+    Ok(group.to_owned())
+}
+
+fn check_started_by(started_by: Option<&str>) -> Result<(), api::Error> {
+    let fits = |text: &str| text.len() <= 128 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_/".contains(c));
+    match started_by {
+        Some(text) if !fits(text) => Err(api::Error::invalid_parameter(
+            "startedBy should have at most 128 characters, which are letters, numbers, hyphens, underscores and slashes.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The definition's if they are to be propagated, then the request's, which win.
+fn tags(ask: &Ask, definition: &TaskDefinition, cluster: &Cluster) -> Result<Vec<api::Tag>, api::Error> {
+    let given = ask.tags.as_deref().unwrap_or_default();
+    let mut tags: Vec<api::Tag> = match ask.propagate_tags {
+        Some(api::PropagateTags::TaskDefinition) => definition.tags.clone(),
+        Some(api::PropagateTags::Service) => {
+            return Err(api::Error::invalid_parameter(
+                "Tags can be propagated from a service to the tasks of that service only.",
+            ));
+        }
+        _ => Vec::new(),
+    };
+    tags.retain(|tag| !given.iter().any(|other| other.key == tag.key));
+    tags.extend_from_slice(given);
+    if ask.enable_ecs_managed_tags {
+        tags.push(api::Tag { key: Some("aws:ecs:clusterName".into()), value: Some(cluster.name.clone()) });
+    }
+    Ok(tags)
+}

@@ -1,0 +1,56 @@
+//! ListTasks: the ARNs of a cluster's tasks that pass every filter, those desired RUNNING if nothing else is asked for.
+
+use super::Task;
+use crate::{arn, cluster};
+use api_ecs as api;
+use kernel::Call;
+use store::Image;
+use workload::Desired;
+
+const PAGE: usize = 100;
+
+pub fn list_tasks(call: &mut Call, image: &Image, input: api::ListTasksRequest) -> Result<api::ListTasksResponse, api::Error> {
+    let cluster = cluster::find(image, &call.scope, input.cluster.as_deref())?;
+    let instance = match input.container_instance.as_deref() {
+        Some(given) => Some(arn::in_cluster(&cluster.scope, "container-instance", &cluster.name, given)?),
+        None => None,
+    };
+    let service = input.service_name.as_deref().map(|given| arn::in_cluster(&cluster.scope, "service", &cluster.name, given));
+    let group = service.transpose()?.map(|service| format!("service:{service}"));
+    if input.started_by.is_some() && (input.family.is_some() || group.is_some() || instance.is_some()) {
+        return Err(api::Error::invalid_parameter("startedBy cannot be combined with another filter."));
+    }
+    let limit = limit(input.max_results)?;
+    let is_wanted = |task: &&Task| {
+        desired(task, input.desired_status.as_ref())
+            && instance.is_none_or(|id| task.container_instance.as_deref() == Some(id))
+            && input.family.as_ref().is_none_or(|family| task.family == *family)
+            && group.as_ref().is_none_or(|group| task.group == *group)
+            && input.started_by.as_ref().is_none_or(|by| task.started_by.as_ref() == Some(by))
+            && input.launch_type.as_ref().is_none_or(|launch_type| task.launch_type.as_ref() == Some(launch_type))
+            && input.daemon_name.is_none()
+    };
+    let prefix = format!("{}/{}/", cluster.scope, cluster.name);
+    let tasks = image.prefix::<Task>(&prefix).filter(is_wanted);
+    let (page, next_token) = kernel::page(tasks, |task| task.id.clone(), limit, input.next_token.as_deref())
+        .map_err(|_| api::Error::invalid_parameter("Invalid token."))?;
+    let arns = page.into_iter().map(Task::arn).collect();
+    Ok(api::ListTasksResponse { task_arns: Some(arns), next_token })
+}
+
+fn limit(given: Option<i32>) -> Result<usize, api::Error> {
+    match given {
+        None => Ok(PAGE),
+        Some(given) if (1..=PAGE as i32).contains(&given) => Ok(given as usize),
+        Some(_) => Err(api::Error::invalid_parameter(format!("maxResults should be between 1 and {PAGE}."))),
+    }
+}
+
+/// PENDING is accepted and matches nothing: no task is ever desired so.
+fn desired(task: &Task, wanted: Option<&api::DesiredStatus>) -> bool {
+    match wanted {
+        None | Some(api::DesiredStatus::Running) => task.desired == Desired::Running,
+        Some(api::DesiredStatus::Stopped) => task.desired == Desired::Stopped,
+        Some(_) => false,
+    }
+}

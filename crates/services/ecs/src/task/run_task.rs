@@ -1,0 +1,112 @@
+//! RunTask: up to ten equal tasks, placed at once or refused with a reason each.
+
+use super::capacity::{self, Share};
+use super::idempotency;
+use super::launch::{Ask, Launch, Spot};
+use super::{Task, view};
+use crate::cluster::{self, Cluster};
+use crate::placement::{self, Request, fleet, request};
+use api_ecs as api;
+use base::limits::TASKS_PER_RUN_TASK;
+use kernel::Call;
+use store::Tx;
+
+const NO_FARGATE_CAPACITY: &str =
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+
+pub fn run_task(call: &mut Call, tx: &mut Tx, input: api::RunTaskRequest) -> Result<api::RunTaskResponse, api::Error> {
+    let cluster = cluster::find(tx, &call.scope, input.cluster.as_deref())?.clone();
+    if let Some(answer) = idempotency::replay(tx, &cluster, &input, call.now)? {
+        return Ok(answer);
+    }
+    let count = count(input.count)?;
+    let shares = capacity::shares(&cluster, input.launch_type.as_ref(), input.capacity_provider_strategy.as_deref(), count)?;
+    refuse_volumes(input.volume_configurations.as_deref())?;
+    let launch = Launch::new(tx, &cluster, input.task_definition.as_deref().unwrap_or_default(), ask(&input))?;
+    let requests = shares.iter().map(|share| placement_request(&launch, share, &input)).collect::<Result<Vec<_>, _>>()?;
+    let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+    for (share, request) in shares.iter().zip(&requests) {
+        let (spots, rejected) = spots(call, tx, &cluster, share, request)?;
+        tasks.extend(spots.into_iter().map(|spot| launch.start(call, tx, share, spot)));
+        failures.extend(rejected);
+    }
+    idempotency::remember(tx, &cluster, &input, &tasks, &failures, call.now);
+    let tasks = tasks.iter().map(|task: &Task| view::view(task, tx)).collect();
+    Ok(api::RunTaskResponse { tasks: Some(tasks), failures: Some(failures) })
+}
+
+fn count(given: Option<i32>) -> Result<usize, api::Error> {
+    let count = i64::from(given.unwrap_or(1));
+    if (1..=TASKS_PER_RUN_TASK).contains(&count) {
+        return Ok(count as usize);
+    }
+    Err(api::Error::invalid_parameter(format!("count must be between 1 and {TASKS_PER_RUN_TASK}.")))
+}
+
+fn ask(input: &api::RunTaskRequest) -> Ask {
+    Ask {
+        overrides: input.overrides.clone(),
+        network_configuration: input.network_configuration.clone(),
+        platform_version: input.platform_version.clone(),
+        group: input.group.clone(),
+        started_by: input.started_by.clone(),
+        tags: input.tags.clone(),
+        propagate_tags: input.propagate_tags.clone(),
+        enable_ecs_managed_tags: input.enable_ecs_managed_tags == Some(true),
+        enable_execute_command: input.enable_execute_command == Some(true),
+    }
+}
+
+pub fn refuse_volumes(configurations: Option<&[api::TaskVolumeConfiguration]>) -> Result<(), api::Error> {
+    match configurations {
+        None | Some([]) => Ok(()),
+        Some(_) => Err(api::Error::unsupported_feature("Volumes configured at launch are not supported by this server yet.")),
+    }
+}
+
+fn placement_request(launch: &Launch, share: &Share, input: &api::RunTaskRequest) -> Result<Request, api::Error> {
+    launch.check(share)?;
+    let constraints = input.placement_constraints.as_deref().filter(|list| !list.is_empty());
+    let strategy = input.placement_strategy.as_deref().filter(|list| !list.is_empty());
+    if share.is_fargate() && constraints.is_some() {
+        return Err(api::Error::invalid_parameter("Placement constraints are not supported with FARGATE launch type."));
+    }
+    if share.is_fargate() && strategy.is_some() {
+        return Err(api::Error::invalid_parameter("Placement strategies are not supported with FARGATE launch type."));
+    }
+    Ok(Request {
+        claim: launch.claim.clone(),
+        attributes: launch.wanted(share),
+        rules: if share.is_fargate() { Vec::new() } else { request::rules(&launch.definition.definition, constraints)? },
+        strategies: request::strategies(strategy)?,
+        group_key: launch.group_key(),
+        count: share.count,
+    })
+}
+
+fn spots(
+    call: &mut Call,
+    tx: &Tx,
+    cluster: &Cluster,
+    share: &Share,
+    request: &Request,
+) -> Result<(Vec<Spot>, Vec<api::Failure>), api::Error> {
+    let candidates = if share.is_fargate() { fleet::nodes(tx) } else { fleet::instances(tx, cluster, request) };
+    if candidates.is_empty() && !share.is_fargate() {
+        return Err(api::Error::invalid_parameter("No Container Instances were found in your cluster."));
+    }
+    let placement = placement::place(request, &candidates, &mut call.rng);
+    let spots = placement.chosen.iter().map(|chosen| Spot::of(&candidates[*chosen])).collect::<Vec<_>>();
+    let failures = if share.is_fargate() {
+        let missing = request.count - spots.len();
+        vec![api::Failure { reason: Some(NO_FARGATE_CAPACITY.into()), ..Default::default() }; missing]
+    } else {
+        let failure = |(rejected, reason): &(usize, placement::Reason)| api::Failure {
+            arn: candidates[*rejected].instance.map(|instance| instance.arn()),
+            reason: Some(reason.to_string()),
+            detail: None,
+        };
+        placement.rejected.iter().map(failure).collect()
+    };
+    Ok((spots, failures))
+}
