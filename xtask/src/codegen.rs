@@ -50,23 +50,26 @@ pub fn generate(root: &Path, service: &str) -> Result<Vec<(&'static str, String)
 
 fn files(service: &Service, config: &Config) -> Result<Vec<(&'static str, String)>> {
     let types = Types::of(service)?;
-    Ok(vec![
-        ("mod.rs", modules()),
+    let mut files = vec![
         ("derived.rs", derived::generate(&types, config)?),
         ("enums.rs", enums::generate(&types)?),
         ("errors.rs", errors::generate(&types)?),
         ("model.rs", model::generate(&types, config)?),
         ("operations.rs", operations::generate(&types)?),
         ("shapes.rs", shapes::generate(&types)?),
-    ])
+    ];
+    // Some services model no errors, most need no functions between shapes.
+    files.retain(|(_, text)| !text.is_empty());
+    files.push(("mod.rs", modules(&files)));
+    Ok(files)
 }
 
-fn modules() -> String {
-    let modules = ["derived", "enums", "errors", "model", "operations", "shapes"];
+fn modules(files: &[(&str, String)]) -> String {
+    let modules: Vec<&str> = files.iter().filter_map(|(name, _)| name.strip_suffix(".rs")).collect();
     let declared: String = modules.iter().map(|module| format!("mod {module};\n")).collect();
     // `derived` only adds functions to shapes.
-    let exported: String = modules[1..].iter().map(|module| format!("pub use {module}::*;\n")).collect();
-    declared + "\n" + &exported
+    let exported = modules.iter().filter(|module| **module != "derived").map(|module| format!("pub use {module}::*;\n"));
+    declared + "\n" + &exported.collect::<String>()
 }
 
 fn format(root: &Path, text: &str) -> Result<String> {

@@ -6,7 +6,7 @@ mod config;
 mod models;
 mod service;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 
@@ -33,13 +33,35 @@ enum Command {
         /// The folder that contains `botocore/data`.
         botocore: PathBuf,
     },
+    /// Throw bodies at everything that reads what callers send.
+    Fuzz {
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// The seed of the first round, for instance of one that failed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
         Command::Codegen { check } => codegen::run(root(), check),
         Command::Models { botocore } => models::run(root(), &botocore),
+        Command::Fuzz { seconds, seed } => fuzz(seconds, seed),
     }
+}
+
+/// A program of its own: it is built with the generated code, which this one must be able to mend.
+fn fuzz(seconds: u64, seed: u64) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = std::process::Command::new(cargo)
+        .args(["run", "--quiet", "--package", "xtask", "--features", "fuzz", "--bin", "fuzz", "--"])
+        .args([format!("--seconds={seconds}"), format!("--seed={seed}")])
+        .current_dir(root())
+        .status()
+        .context("cannot start cargo")?;
+    ensure!(status.success(), "the fuzzing failed");
+    Ok(())
 }
 
 /// The work tree this tool was built in.

@@ -24,7 +24,7 @@ pub use timestamp::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// One operation of a service, tying its name to its shapes. Generated code implements it on a unit struct each.
-pub trait Operation {
+pub trait Operation: 'static {
     const NAME: &'static str;
     type Input: DeserializeOwned + Send;
     type Output: Serialize + Send;

@@ -17,6 +17,9 @@ struct Exception {
 
 pub fn generate(types: &Types) -> Result<String> {
     let exceptions: Vec<Exception> = types.exceptions.iter().map(|name| exception(types, name)).collect::<Result<_>>()?;
+    if exceptions.is_empty() {
+        return Ok(String::new());
+    }
     let mut text = definition(&exceptions)?;
     text += "impl Error {\n";
     for exception in &exceptions {
@@ -34,6 +37,8 @@ pub fn generate(types: &Types) -> Result<String> {
     Ok(format!("{enums}{maps}\n{text}"))
 }
 
+const SENDER: &str = "wire::Fault::Sender";
+
 /// Members of exceptions may be of any shape.
 const ENUMS: &str = "#[allow(unused_imports)]\nuse super::{enums::*, shapes::*};\n";
 
@@ -50,7 +55,7 @@ fn exception(types: &Types, name: &str) -> Result<Exception> {
         variant: names::shape(name.strip_suffix("Exception").filter(|name| !name.is_empty()).unwrap_or(name)),
         code: shape.error.as_ref().and_then(|error| error.code.clone()).unwrap_or_else(|| name.to_owned()),
         status: shape.error.as_ref().and_then(|error| error.http_status_code).unwrap_or(if receiver { 500 } else { 400 }),
-        fault: if receiver { "Receiver" } else { "Sender" },
+        fault: if receiver { "wire::Fault::Receiver" } else { SENDER },
         members,
     })
 }
@@ -91,23 +96,38 @@ fn accessors(exceptions: &[Exception]) -> Result<String> {
     let arms: Vec<String> =
         exceptions.iter().map(|exception| format!("Error::{} {{ message, .. }}", exception.variant)).collect();
     writeln!(text, "{} => message,", arms.join(" | "))?;
-    text += "} }\n\npub fn status(&self) -> u16 { match self {\n";
-    for exception in exceptions.iter().filter(|exception| exception.status != 400) {
-        writeln!(text, "Error::{} {{ .. }} => {},", exception.variant, exception.status)?;
+    text += "} }\n\n";
+    text += &table("status(&self) -> u16", exceptions, |exception| exception.status.to_string(), "400")?;
+    text += &table("fault(&self) -> wire::Fault", exceptions, |exception| exception.fault.to_owned(), SENDER)?;
+    Ok(text)
+}
+
+/// A function that is `usual` but for some.
+fn table(head: &str, exceptions: &[Exception], value: impl Fn(&Exception) -> String, usual: &str) -> Result<String> {
+    let unusual: Vec<&Exception> = exceptions.iter().filter(|exception| value(exception) != usual).collect();
+    if unusual.is_empty() {
+        return Ok(format!("pub fn {head} {{ {usual} }}\n\n"));
     }
-    text += "_ => 400,\n} }\n\npub fn fault(&self) -> wire::Fault { match self {\n";
-    for exception in exceptions.iter().filter(|exception| exception.fault != "Sender") {
-        writeln!(text, "Error::{} {{ .. }} => wire::Fault::{},", exception.variant, exception.fault)?;
+    let mut text = format!("pub fn {head} {{ match self {{\n");
+    for exception in &unusual {
+        writeln!(text, "Error::{} {{ .. }} => {},", exception.variant, value(exception))?;
     }
-    Ok(text + "_ => wire::Fault::Sender,\n} }\n")
+    if unusual.len() < exceptions.len() {
+        writeln!(text, "_ => {usual},")?;
+    }
+    Ok(text + "} }\n\n")
 }
 
 fn conversion(exceptions: &[Exception]) -> Result<String> {
     let mut text = "impl From<Error> for wire::Error {\nfn from(error: Error) -> wire::Error {\n".to_owned();
     text += "let (status, fault) = (error.status(), error.fault());\n";
     text += "let rendered = wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) };\n";
+    let with_members: Vec<&Exception> = exceptions.iter().filter(|exception| !exception.members.is_empty()).collect();
+    if with_members.is_empty() {
+        return Ok(text + "rendered\n}\n}\n\n");
+    }
     text += "match error {\n";
-    for exception in exceptions.iter().filter(|exception| !exception.members.is_empty()) {
+    for exception in &with_members {
         let fields: Vec<&str> = exception.members.iter().map(|(_, field, _)| field.as_str()).collect();
         write!(text, "Error::{} {{ {}, .. }} => rendered", exception.variant, fields.join(", "))?;
         for (member, field, _) in &exception.members {
@@ -115,5 +135,8 @@ fn conversion(exceptions: &[Exception]) -> Result<String> {
         }
         text += ",\n";
     }
-    Ok(text + "_ => rendered,\n}\n}\n}\n\n")
+    if with_members.len() < exceptions.len() {
+        text += "_ => rendered,\n";
+    }
+    Ok(text + "}\n}\n}\n\n")
 }

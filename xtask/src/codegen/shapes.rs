@@ -17,7 +17,9 @@ pub fn generate(types: &Types) -> Result<String> {
 /// Only what the text uses, so that the compiler has nothing to remark.
 fn imports(text: &str) -> String {
     let maps = if text.contains("BTreeMap<") { "use std::collections::BTreeMap;\n" } else { "" };
-    format!("use super::enums::*;\nuse serde::{{Deserialize, Serialize}};\n{maps}\n")
+    format!(
+        "#[allow(unused_imports)] // not every service has enums\nuse super::enums::*;\nuse serde::{{Deserialize, Serialize}};\n{maps}\n"
+    )
 }
 
 fn structure(types: &Types, name: &str, shape: &Shape) -> Result<String> {

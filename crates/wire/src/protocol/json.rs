@@ -7,12 +7,15 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+/// What passed the checks fits the type; fuzzing looks for this message to find out where that is not so.
+const UNFIT: &str = "The request body does not fit the operation";
+
 pub fn decode<T: DeserializeOwned>(body: &[u8], shape: Option<&Shape>, constraint_error: &str) -> Result<T, Error> {
     let mut value = parse(body)?;
     if let Some(shape) = shape {
         conform(&mut value, shape, constraint_error)?;
     }
-    T::deserialize(value).map_err(|error| Error::serialization(error.to_string()))
+    T::deserialize(value).map_err(|error| Error::serialization(format!("{UNFIT}: {error}")))
 }
 
 /// No body and `null` are an empty request, as for AWS.
