@@ -4,8 +4,11 @@
 
 use crate::dispatch::Dispatcher;
 use crate::driver::Driver;
+use crate::plane::Who;
+use crate::service::Encode;
 use crate::{Call, Services, Workloads};
 use base::{Rng, Time};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use store::{Backend, Change, Epoch, Image, Tx};
 use workload::{Assign, NodeFacts, NodeId, Report};
@@ -128,6 +131,42 @@ pub fn joined(workloads: Workloads, facts: NodeFacts) -> Work {
 
 pub fn left(workloads: Workloads, node: NodeId) -> Work {
     internal(move |call, tx| (workloads.left)(call, tx, &node))
+}
+
+/// A handler as work: on an error its own writes are undone, the rest of the group stands. `answer` is given the result once
+/// the group is durable.
+pub fn transaction(
+    who: Who,
+    run: impl FnOnce(&mut Call, &mut Tx) -> Result<Encode, wire::Error> + Send + 'static,
+    answer: impl FnOnce(Result<Encode, wire::Error>) + Send + 'static,
+) -> Work {
+    Box::new(move |turn| {
+        let mut call = who.call(turn.now, turn.rng.fork());
+        let before = turn.tx.savepoint();
+        let result = guarded(|| run(&mut call, turn.tx));
+        if result.is_err() {
+            turn.tx.rollback(before);
+        }
+        Box::new(move |kept| {
+            answer(match kept {
+                Ok(()) => result,
+                Err(error) => Err(not_kept(error)),
+            })
+        })
+    })
+}
+
+/// A bug in one handler is that caller's 500, not everybody's end.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, wire::Error>) -> Result<T, wire::Error> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        tracing::error!("a handler panicked; its transaction was rolled back");
+        Err(wire::Error::receiver("ServerException", "Service Unavailable. Please try again later."))
+    })
+}
+
+pub(crate) fn not_kept(error: &store::Error) -> wire::Error {
+    tracing::error!(%error, "a group was not kept");
+    wire::Error::receiver("ServerException", format!("The change could not be stored: {error}"))
 }
 
 fn internal(write: impl FnOnce(&mut Call, &mut Tx) + Send + 'static) -> Work {

@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use base::{Clock, Rng, Scope};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use store::{Backend, Change, Image};
@@ -83,7 +82,7 @@ impl Plane {
         let encode = match service.prepare(operation, body)? {
             Prepared::Read(run) => {
                 let mut call = who.call(self.clock.now(), Rng::from_os());
-                guarded(|| run(&mut call, &self.published.load()))?
+                core::guarded(|| run(&mut call, &self.published.load()))?
             }
             Prepared::Write(run) => self.write(who, run).await?,
         };
@@ -96,21 +95,8 @@ impl Plane {
         run: Box<dyn FnOnce(&mut Call, &mut store::Tx) -> Result<Encode, wire::Error> + Send>,
     ) -> Result<Encode, wire::Error> {
         let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |turn| {
-            let mut call = who.call(turn.now, turn.rng.fork());
-            let before = turn.tx.savepoint();
-            let result = guarded(|| run(&mut call, turn.tx));
-            if result.is_err() {
-                turn.tx.rollback(before);
-            }
-            Box::new(move |kept: &Result<(), store::Error>| {
-                // A client that has gone away is no error: what it asked for is done.
-                let _ = answer.send(match kept {
-                    Ok(()) => result,
-                    Err(error) => Err(not_kept(error)),
-                });
-            })
-        });
+        // A client that has gone away is no error: what it asked for is done.
+        let work = core::transaction(who, run, move |result| drop(answer.send(result)));
         self.send(Message::Work(work));
         answered.await.unwrap_or_else(|_| Err(wire::Error::receiver("ServerException", "The server is shutting down.")))
     }
@@ -155,22 +141,9 @@ pub struct Who {
 }
 
 impl Who {
-    fn call(self, now: base::Time, rng: Rng) -> Call {
+    pub fn call(self, now: base::Time, rng: Rng) -> Call {
         Call { scope: self.scope, caller: self.caller, now, rng, request_id: self.request_id }
     }
-}
-
-/// A bug in one handler is that caller's 500, not everybody's end.
-fn guarded<T>(run: impl FnOnce() -> Result<T, wire::Error>) -> Result<T, wire::Error> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        tracing::error!("a handler panicked; its transaction was rolled back");
-        Err(wire::Error::receiver("ServerException", "Service Unavailable. Please try again later."))
-    })
-}
-
-fn not_kept(error: &store::Error) -> wire::Error {
-    tracing::error!(%error, "a group was not kept");
-    wire::Error::receiver("ServerException", format!("The change could not be stored: {error}"))
 }
 
 struct Writer {
@@ -268,7 +241,7 @@ fn forget_everything(answer: oneshot::Sender<Result<(), wire::Error>>) -> Work {
         turn.tx.clear();
         Box::new(move |kept: &Result<(), store::Error>| {
             // Nobody waits for the answer of a caller that has gone away.
-            let _ = answer.send(kept.as_ref().map(|()| ()).map_err(not_kept));
+            let _ = answer.send(kept.as_ref().map(|()| ()).map_err(core::not_kept));
         })
     })
 }
