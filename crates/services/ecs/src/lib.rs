@@ -7,6 +7,8 @@ pub mod node;
 pub mod placement;
 pub mod task;
 pub mod task_definition;
+#[cfg(test)]
+mod testing;
 
 use api_ecs as api;
 use kernel::Service;

@@ -17,6 +17,8 @@ mod run_task;
 mod start_task;
 mod state;
 mod stop_task;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use claim::Claim;

@@ -1,0 +1,4 @@
+//! The life of tasks through the operations, the rows and a node that reports.
+
+mod lifecycle;
+mod running;

@@ -1,0 +1,193 @@
+//! A plane without a thread or a clock, for tests: operations by name with JSON bodies, nodes that say what they are told to,
+//! time that passes when it is told to. After every group the ledgers are held against the tasks.
+
+use crate::node::ledger;
+use crate::task_definition::TaskDefinition;
+use api_ecs as api;
+use base::{Rng, Scope, Time};
+use kernel::core::{self, Core, Work};
+use kernel::service::Prepared;
+use kernel::{Call, Caller, Services, Workloads};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Tx;
+use store::backend::mem::Mem;
+use workload::{Assign, ContainerPhase, ContainerStatus, NodeFacts, Report, TaskPhase, TaskSpec, TaskStatus};
+
+pub struct Plane {
+    pub core: Core,
+    pub now: Time,
+    /// What each node was last sent.
+    pub sent: BTreeMap<String, Assign>,
+    rows: Mem,
+}
+
+pub fn scope() -> Scope {
+    Scope::new("123456789012", "us-east-1")
+}
+
+pub fn facts(id: &str) -> NodeFacts {
+    NodeFacts {
+        id: id.into(),
+        account: scope().account,
+        region: scope().region,
+        cpu_units: 2048,
+        memory_mib: 4096,
+        reserved_ports: vec![22],
+        availability_zone: "us-east-1a".into(),
+        agent_version: "1.2.3".into(),
+        attributes: BTreeMap::from([("ecs.cpu-architecture".to_owned(), Some("x86_64".to_owned()))]),
+        ..NodeFacts::default()
+    }
+}
+
+impl Plane {
+    pub fn new() -> Plane {
+        let rows = Mem::new();
+        let now = Time(1_700_000_000_000);
+        Plane { core: open(&rows), now, sent: BTreeMap::new(), rows }
+    }
+
+    /// One with a node `n1` in the cluster `default`.
+    pub fn with_node() -> Plane {
+        let mut plane = Plane::new();
+        plane.join(facts("n1"));
+        plane
+    }
+
+    /// As after a crash: only rows survive.
+    pub fn restart(&mut self) {
+        self.core = open(&self.rows);
+        self.sent.clear();
+        self.group(Vec::new());
+    }
+
+    /// The answer, or `Code: message`.
+    pub fn call(&mut self, operation: &str, body: Value) -> Result<Value, String> {
+        let services = Arc::clone(self.core.services());
+        let service = services.iter().next().expect("there is one service");
+        let prepared = service.prepare(operation, body.to_string().as_bytes()).map_err(|error| error.to_string())?;
+        let encode = match prepared {
+            Prepared::Read(run) => run(&mut self.caller(), self.core.image()),
+            Prepared::Write(run) => {
+                let (sender, receiver) = std::sync::mpsc::channel();
+                self.group(vec![Box::new(move |turn: &mut core::Turn<'_>| {
+                    let mut call = caller(turn.now, turn.rng.fork());
+                    let before = turn.tx.savepoint();
+                    let result = run(&mut call, turn.tx);
+                    if result.is_err() {
+                        turn.tx.rollback(before);
+                    }
+                    sender.send(result).expect("the test waits");
+                    Box::new(|_| ())
+                })]);
+                receiver.recv().expect("the work has run")
+            }
+        };
+        let bytes = encode.and_then(|encode| encode()).map_err(|error| error.to_string())?;
+        Ok(serde_json::from_slice(&bytes).expect("answers are JSON"))
+    }
+
+    pub fn ok(&mut self, operation: &str, body: Value) -> Value {
+        self.call(operation, body.clone()).unwrap_or_else(|error| panic!("{operation} {body}: {error}"))
+    }
+
+    pub fn refused(&mut self, operation: &str, body: Value) -> String {
+        self.call(operation, body).expect_err("it is refused")
+    }
+
+    pub fn join(&mut self, facts: NodeFacts) {
+        let id = facts.id.clone();
+        self.group(vec![core::joined(workloads(), facts)]);
+        let assign = self.core.joined(&id).expect("the service runs workloads");
+        self.sent.insert(id, assign);
+    }
+
+    pub fn leave(&mut self, node: &str) {
+        self.group(vec![core::left(workloads(), node.into())]);
+        self.core.left(&node.to_owned());
+        self.sent.remove(node);
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.group(Vec::new());
+    }
+
+    /// Rows made by a hand that is not an operation's.
+    pub fn write(&mut self, write: impl FnOnce(&mut Tx) + Send + 'static) {
+        self.group(vec![Box::new(move |turn: &mut core::Turn<'_>| {
+            write(turn.tx);
+            Box::new(|_| ())
+        })]);
+    }
+
+    /// The next ACTIVE revision of the family, as registration would have made it.
+    pub fn define(&mut self, family: &str, mut definition: Value) {
+        let revision = crate::task_definition::revisions(self.core.image(), &scope(), family).count() as i32 + 1;
+        definition["family"] = json!(family);
+        definition["revision"] = json!(revision);
+        definition["status"] = json!("ACTIVE");
+        let definition: api::TaskDefinition = serde_json::from_value(definition).expect("a task definition");
+        let tags = vec![api::Tag { key: Some("of".into()), value: Some("definition".into()) }];
+        self.write(move |tx| {
+            let family = definition.family.clone().unwrap_or_default();
+            tx.put(TaskDefinition { scope: scope(), family, revision, definition, tags });
+        });
+    }
+
+    /// The node says of every task it was sent what `say` makes of it, having seen that set.
+    pub fn report(&mut self, node: &str, say: impl Fn(&TaskSpec) -> Option<TaskStatus>) -> usize {
+        let assign = self.sent.get(node).cloned().unwrap_or_default();
+        let tasks = assign.tasks.iter().filter_map(|spec| say(spec)).collect();
+        self.group(vec![core::report(workloads(), node.into(), Report { seen: assign.generation, tasks })])
+    }
+
+    /// How many rows changed.
+    fn group(&mut self, works: Vec<Work>) -> usize {
+        let (outcome, _, kept) = self.core.run(self.now, works);
+        kept.expect("memory keeps everything");
+        self.sent.extend(outcome.assigns);
+        ledger::audit(self.core.image()).expect("ledgers are the sum of their tasks");
+        outcome.changes.len()
+    }
+
+    fn caller(&self) -> Call {
+        caller(self.now, Rng::from_seed(0))
+    }
+}
+
+fn caller(now: Time, rng: Rng) -> Call {
+    Call { scope: scope(), caller: Caller::default(), now, rng, request_id: String::new() }
+}
+
+fn open(rows: &Mem) -> Core {
+    let services = Arc::new(Services::new(vec![crate::service()]));
+    Core::open(services, Box::new(rows.clone()), Rng::from_seed(7)).expect("memory can be read")
+}
+
+fn workloads() -> Workloads {
+    crate::task::assign::workloads()
+}
+
+/// All its containers in the phase that goes with the task's.
+pub fn status(spec: &TaskSpec, phase: TaskPhase) -> TaskStatus {
+    let container_phase = match phase {
+        TaskPhase::Pending | TaskPhase::Activating => ContainerPhase::Pending,
+        TaskPhase::Running | TaskPhase::Stopping => ContainerPhase::Running,
+        TaskPhase::Stopped => ContainerPhase::Stopped,
+    };
+    let container = |name: &String| ContainerStatus { name: name.clone(), phase: container_phase, ..Default::default() };
+    let containers = spec.containers.iter().map(|spec| container(&spec.name)).collect();
+    TaskStatus { id: spec.id.clone(), phase, containers, ..Default::default() }
+}
+
+/// What an honest node says in the end: RUNNING if that is desired, else STOPPED.
+pub fn obedient(spec: &TaskSpec) -> Option<TaskStatus> {
+    Some(match spec.desired {
+        workload::Desired::Running => status(spec, TaskPhase::Running),
+        workload::Desired::Stopped => TaskStatus { cause: Some(workload::StopCause::Asked), ..status(spec, TaskPhase::Stopped) },
+    })
+}
