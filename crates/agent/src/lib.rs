@@ -2,3 +2,6 @@
 //! shell takes no decision.
 
 pub mod engine;
+mod shell;
+
+pub use shell::{Agent, Config, Error, Images};

@@ -6,6 +6,7 @@ use super::network::Plug;
 use super::state::Task;
 use base::Time;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use workload::{Image, Report, TaskId, TaskSpec};
@@ -68,4 +69,27 @@ pub struct Facts {
     pub images: BTreeMap<String, Arc<Image>>,
     /// By id, see `network::plug_id`.
     pub attachments: BTreeMap<String, Attachment>,
+}
+
+/// What is done to what, for the log: specs hold secrets and are not shown.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Effect::Remember { generation, put, forget } => {
+                write!(f, "remember {generation}: {} tasks, without {}", put.len(), forget.len())
+            }
+            Effect::Open(spec) => write!(f, "open {}", spec.id),
+            Effect::PrepareVolumes(spec) => write!(f, "prepare volumes {}", spec.id),
+            Effect::Attach { plug, .. } => write!(f, "attach {}", plug.id),
+            Effect::Pull { task, container } => write!(f, "pull {}.{container}", task.id),
+            Effect::Start { container, facts } => write!(f, "start {}.{container}", facts.spec.id),
+            Effect::Signal { task, container, signal } => write!(f, "signal {task}.{container} {signal}"),
+            Effect::Probe { task, container, .. } => write!(f, "probe {task}.{container}"),
+            Effect::Remove { task, container } => write!(f, "remove {task}.{container}"),
+            Effect::Detach { id, .. } => write!(f, "detach {id}"),
+            Effect::Close(spec) => write!(f, "close {}", spec.id),
+            Effect::Report(report) => write!(f, "report {} tasks as of {}", report.tasks.len(), report.seen),
+            Effect::WakeAt(at) => write!(f, "wake at {at}"),
+        }
+    }
 }

@@ -1,0 +1,206 @@
+//! A task's volumes on this host: where each lies, and which of them a container sees where. Volumes of the task lie in a
+//! directory that goes with it; shared ones lie beside and stay.
+
+use super::copy_up;
+use crate::engine::Facts;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use workload::{ContainerSpec, TaskSpec, VolumeSource, VolumeSpec};
+
+/// The only volume driver that is here without a plugin.
+const LOCAL: &str = "local";
+
+#[derive(Clone, Debug)]
+pub struct Volumes {
+    tasks: PathBuf,
+    shared: PathBuf,
+}
+
+/// A place in a container and what is seen there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mount {
+    pub source: PathBuf,
+    pub target: String,
+    pub read_only: bool,
+    /// A volume that is empty is given what the image has at the place, as Docker does it.
+    pub fills: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("create {volume}: error looking up volume plugin {driver}: plugin \"{driver}\" not found")]
+    NoDriver { volume: String, driver: String },
+    #[error("create {volume}: options {options} of the local driver are not supported on this node")]
+    Options { volume: String, options: String },
+    #[error("create {volume}: EFS file system {file_system} is not available on this node")]
+    Efs { volume: String, file_system: String },
+    #[error("get {0}: no such volume")]
+    NoSuchVolume(String),
+    #[error("create {0}: volume name is invalid")]
+    InvalidName(String),
+    #[error("container {container} mounts the volume {volume}, which the task does not have")]
+    NotDeclared { container: String, volume: String },
+    #[error("{context}: {source}")]
+    Io { context: String, source: io::Error },
+}
+
+impl Volumes {
+    pub fn new(data: &Path) -> Volumes {
+        Volumes { tasks: data.join("volumes"), shared: data.join("shared-volumes") }
+    }
+
+    /// Makes what is not there. Idempotent.
+    pub fn prepare(&self, spec: &TaskSpec) -> Result<(), Error> {
+        spec.volumes.iter().try_for_each(|volume| self.create(spec, volume))
+    }
+
+    fn create(&self, spec: &TaskSpec, volume: &VolumeSpec) -> Result<(), Error> {
+        let path = self.path(spec, volume)?;
+        match &volume.source {
+            VolumeSource::Docker { name, shared: true, autoprovision: false, .. } if !path.is_dir() => {
+                Err(Error::NoSuchVolume(name.clone()))
+            }
+            VolumeSource::Host { .. } if path.exists() => Ok(()),
+            _ => create_dir(&path),
+        }
+    }
+
+    fn path(&self, spec: &TaskSpec, volume: &VolumeSpec) -> Result<PathBuf, Error> {
+        match &volume.source {
+            VolumeSource::Task => Ok(self.of_task(spec).join(safe(&volume.name)?)),
+            VolumeSource::Host { path } => Ok(PathBuf::from(path)),
+            VolumeSource::Docker { name, shared, driver, options, .. } => {
+                check_driver(name, driver, options)?;
+                let directory = if *shared { self.shared.clone() } else { self.of_task(spec) };
+                Ok(directory.join(safe(name)?))
+            }
+            VolumeSource::Efs { file_system, .. } => {
+                Err(Error::Efs { volume: volume.name.clone(), file_system: file_system.clone() })
+            }
+        }
+    }
+
+    fn of_task(&self, spec: &TaskSpec) -> PathBuf {
+        self.tasks.join(&spec.id)
+    }
+
+    /// All that a container sees: its own mounts, those of the containers it takes volumes from, and the places its image
+    /// declares as volumes. What comes first wins a place.
+    pub fn mounts(&self, facts: &Facts, container: &ContainerSpec) -> Result<Vec<Mount>, Error> {
+        let mut places = BTreeMap::new();
+        self.collect(facts, container, false, &mut vec![], &mut places)?;
+        Ok(places.into_values().collect())
+    }
+
+    fn collect<'a>(
+        &self,
+        facts: &'a Facts,
+        container: &'a ContainerSpec,
+        read_only: bool,
+        visited: &mut Vec<&'a str>,
+        places: &mut BTreeMap<String, Mount>,
+    ) -> Result<(), Error> {
+        if visited.contains(&container.name.as_str()) {
+            return Ok(());
+        }
+        visited.push(&container.name);
+        let mut put = |mut mount: Mount| {
+            mount.read_only |= read_only;
+            places.entry(mount.target.clone()).or_insert(mount);
+        };
+        for mount in self.own(&facts.spec, container)? {
+            put(mount);
+        }
+        let declared = facts.images.get(&container.name).map(|image| image.volumes.as_slice()).unwrap_or_default();
+        let inherits = container.volumes_from.iter().filter_map(|from| Some((facts.spec.container(&from.container)?, from)));
+        for (source, from) in inherits {
+            self.collect(facts, source, read_only || from.read_only, visited, places)?;
+        }
+        for target in declared {
+            let target = clean(target);
+            let source = self.anonymous(&facts.spec, container, &target);
+            let mount = Mount { source, target: target.clone(), read_only, fills: true };
+            places.entry(target).or_insert(mount);
+        }
+        Ok(())
+    }
+
+    fn own(&self, spec: &TaskSpec, container: &ContainerSpec) -> Result<Vec<Mount>, Error> {
+        let mount = |mount: &workload::MountSpec| {
+            let volume = spec.volumes.iter().find(|v| v.name == mount.volume);
+            let volume = volume.ok_or_else(|| not_declared(container, &mount.volume))?;
+            let fills = !matches!(volume.source, VolumeSource::Host { .. });
+            let target = clean(&mount.container_path);
+            Ok(Mount { source: self.path(spec, volume)?, target, read_only: mount.read_only, fills })
+        };
+        container.mounts.iter().map(mount).collect()
+    }
+
+    /// Of one container and place; task volumes cannot have its name.
+    fn anonymous(&self, spec: &TaskSpec, container: &ContainerSpec, target: &str) -> PathBuf {
+        let name = target.replace('%', "%25").replace('/', "%2F");
+        self.of_task(spec).join(".image").join(&container.name).join(name)
+    }
+
+    /// Makes the sources of mounts that are made on demand, and fills what is empty.
+    pub fn provide(&self, mounts: &[Mount], layers: &[PathBuf]) -> Result<(), Error> {
+        for mount in mounts.iter().filter(|mount| mount.fills) {
+            create_dir(&mount.source)?;
+            copy_up::fill(layers, &mount.target, &mount.source).map_err(|source| Error::Io {
+                context: format!("copying the image's {} into its volume", mount.target),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Everything that goes with the task. Idempotent.
+    pub fn remove(&self, spec: &TaskSpec) -> Result<(), Error> {
+        let path = self.of_task(spec);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_driver(volume: &str, driver: &str, options: &BTreeMap<String, String>) -> Result<(), Error> {
+    if !driver.is_empty() && driver != LOCAL {
+        return Err(Error::NoDriver { volume: volume.to_owned(), driver: driver.to_owned() });
+    }
+    if !options.is_empty() {
+        let options = options.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(Error::Options { volume: volume.to_owned(), options });
+    }
+    Ok(())
+}
+
+/// Docker's rule for volume names; it also keeps them inside our directory.
+fn safe(name: &str) -> Result<&str, Error> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts && name.chars().all(good) { Ok(name) } else { Err(Error::InvalidName(name.to_owned())) }
+}
+
+fn clean(target: &str) -> String {
+    let parts: Vec<&str> = target.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    format!("/{}", parts.join("/"))
+}
+
+fn not_declared(container: &ContainerSpec, volume: &str) -> Error {
+    Error::NotDeclared { container: container.name.clone(), volume: volume.to_owned() }
+}
+
+fn create_dir(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|error| io_error("create", path, error))
+}
+
+fn io_error(what: &str, path: &Path, source: io::Error) -> Error {
+    Error::Io { context: format!("{what} {}", path.display()), source }
+}
+
+#[cfg(test)]
+#[path = "volumes/tests.rs"]
+mod tests;
