@@ -96,7 +96,9 @@ mod tests {
             ("arn:aws", "! Unexpected number of separators"),
             ("a/b", "! Unexpected number of separators"),
         ];
-        cases.map(|(given, expected)| assert_eq!(said(name(&scope(), "cluster", given)), expected, "{given}"));
+        for (given, expected) in cases {
+            assert_eq!(said(name(&scope(), "cluster", given)), expected, "{given}");
+        }
     }
 
     #[test]
@@ -109,7 +111,9 @@ mod tests {
             ("arn:aws:ecs:us-east-1:123456789012:task/dev/0f3a", "! Identifier is for cluster dev. Your cluster is prod"),
             ("a/b/c", "! Unexpected number of separators"),
         ];
-        cases.map(|(given, expected)| assert_eq!(said(in_cluster(&scope(), "task", "prod", given)), expected, "{given}"));
+        for (given, expected) in cases {
+            assert_eq!(said(in_cluster(&scope(), "task", "prod", given)), expected, "{given}");
+        }
     }
 
     #[test]
@@ -121,6 +125,8 @@ mod tests {
             ("arn:aws:ecs:us-east-1:123456789012:task-definition/web", r#"("web", None)"#),
             ("web:7:1", "! Unexpected number of separators"),
         ];
-        cases.map(|(given, expected)| assert_eq!(said(family_and_revision(&scope(), given)), expected, "{given}"));
+        for (given, expected) in cases {
+            assert_eq!(said(family_and_revision(&scope(), given)), expected, "{given}");
+        }
     }
 }

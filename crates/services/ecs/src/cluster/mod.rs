@@ -1,5 +1,11 @@
 //! A cluster: a name under which instances, tasks and services are grouped.
 
+mod ops;
+mod strategy;
+mod view;
+
+pub use ops::*;
+
 use crate::arn;
 use api_ecs as api;
 use base::{Arn, Scope};
@@ -46,12 +52,21 @@ impl Cluster {
 
 /// The ACTIVE cluster that `given`, a name or an ARN, means; the default one if nothing is given.
 pub fn find<'a>(image: &'a Image, scope: &Scope, given: Option<&str>) -> Result<&'a Cluster, api::Error> {
-    let name = arn::name(scope, "cluster", given.unwrap_or(DEFAULT))?;
+    let given = given.filter(|given| !given.is_empty()).unwrap_or(DEFAULT);
+    if !given.starts_with("arn:") && !is_name(given) {
+        let sentence = format!("Cluster must match ^[a-zA-Z0-9\\-_]{{1,255}}$, but was {given}");
+        return Err(api::Error::invalid_parameter(sentence));
+    }
+    let name = arn::name(scope, "cluster", given)?;
     match image.get::<Cluster>(key(scope, name).as_str()) {
         Some(cluster) if cluster.active => Ok(cluster),
         Some(_) => Err(api::Error::cluster_not_found("The referenced cluster was inactive.")),
         None => Err(api::Error::cluster_not_found("Cluster not found.")),
     }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// Makes the cluster unless there is an ACTIVE one of that name.

@@ -1,10 +1,17 @@
 //! A container instance: a node's registration in one cluster.
 
+mod ops;
+mod view;
+
+pub use ops::*;
+pub use view::attributes;
+
+use crate::cluster::Cluster;
 use api_ecs as api;
 use base::{Arn, Scope, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::{Index, Key, Record};
+use store::{Image, Index, Key, Record};
 use workload::NodeId;
 
 /// Written by registration and by the instance operations; gone when deregistered.
@@ -26,8 +33,22 @@ pub struct ContainerInstance {
 
 impl ContainerInstance {
     pub fn arn(&self) -> String {
-        Arn::new(&self.scope, "ecs", format!("container-instance/{}/{}", self.cluster, self.id)).to_string()
+        arn(&self.scope, &self.cluster, &self.id)
     }
+
+    pub fn status(&self) -> &'static str {
+        if self.draining { "DRAINING" } else { "ACTIVE" }
+    }
+}
+
+/// The instance of `cluster` that an id or an ARN means.
+pub fn find<'a>(image: &'a Image, cluster: &Cluster, given: &str) -> Result<Option<&'a ContainerInstance>, api::Error> {
+    let id = crate::arn::in_cluster(&cluster.scope, "container-instance", &cluster.name, given)?;
+    Ok(image.get(key(&cluster.scope, &cluster.name, id).as_str()))
+}
+
+pub fn arn(scope: &Scope, cluster: &str, id: &str) -> String {
+    Arn::new(scope, "ecs", format!("container-instance/{cluster}/{id}")).to_string()
 }
 
 pub fn key(scope: &Scope, cluster: &str, id: &str) -> Key {

@@ -1,5 +1,16 @@
 //! A task definition: AWS's own shape, stored whole because AWS gives it back whole.
 
+mod attributes;
+pub mod check;
+mod compatibility;
+mod defaults;
+mod ops;
+mod register;
+pub mod resources;
+
+pub use ops::*;
+pub use register::register_task_definition;
+
 use crate::arn;
 use api_ecs as api;
 use base::{Arn, Scope};
