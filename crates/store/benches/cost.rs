@@ -4,6 +4,9 @@
 use base::Rng;
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::backend::file::File;
 use store::{Backend, Image, Index, Key, Record, Tables, Tx};
@@ -63,35 +66,51 @@ fn task(rng: &mut Rng) -> Task {
 }
 
 fn main() {
-    let rows = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    // `cargo bench` adds `--bench`.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let rows = arguments.first().map_or(1_000_000, |rows| rows.parse().expect("a number of rows"));
+    match arguments.get(1).map(String::as_str) {
+        None => each_in_a_process_of_its_own(rows),
+        Some("records") => memory_of_plain_rows(rows),
+        Some("image") => image_operations(&filled(rows), rows),
+        Some("commits") => commits(Path::new(&arguments[2]), rows),
+        Some("opening") => opening(Path::new(&arguments[2]), rows),
+        Some(other) => panic!("no section {other}"),
+    }
+}
+
+/// Memory that one section freed would hide what the next one takes.
+fn each_in_a_process_of_its_own(rows: u64) {
     println!("{rows} rows of {} bytes", serde_json::to_vec(&task(&mut Rng::from_seed(0))).unwrap().len());
-    memory_of_plain_rows(rows);
-    let image = memory_of_the_image(rows);
-    image_operations(&image, rows);
-    drop(image);
-    durable(rows);
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("state.redb");
+    for section in ["records", "image", "commits", "opening"] {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        assert!(command.arg(rows.to_string()).arg(section).arg(&path).status().unwrap().success());
+    }
 }
 
 fn memory_of_plain_rows(rows: u64) {
     let mut rng = Rng::from_seed(1);
-    let before = resident();
-    let plain: Vec<_> = (0..rows).map(|_| std::sync::Arc::new(task(&mut rng))).collect();
-    per_row("memory, the records alone", resident() - before, rows);
+    let plain: Vec<_> = (0..rows).map(|_| Arc::new(task(&mut rng))).collect();
+    memory("memory, the records alone", rows);
     drop(black_box(plain));
 }
 
-fn memory_of_the_image(rows: u64) -> Image {
+fn filled(rows: u64) -> Image {
     let mut rng = Rng::from_seed(1);
-    let before = resident();
-    let started = Instant::now();
     let mut image = Image::default();
+    let mut spent = Duration::ZERO;
     for _ in 0..rows / 1000 {
-        let mut tx = Tx::new(image);
-        (0..1000).for_each(|_| tx.put(task(&mut rng)));
+        let tasks: Vec<Task> = (0..1000).map(|_| task(&mut rng)).collect();
+        let started = Instant::now();
+        let mut tx = Tx::new(image.clone());
+        tasks.into_iter().for_each(|task| tx.put(task));
         image = tx.into_parts().2;
+        spent += started.elapsed();
     }
-    per_operation("put into a new image (groups of 1000)", started.elapsed(), rows);
-    per_row("memory, the image", resident().saturating_sub(before), rows);
+    per_operation("put of a new row, 1000 to a transaction", spent, rows);
+    memory("memory, the image", rows);
     image
 }
 
@@ -129,11 +148,8 @@ fn updates(name: &str, image: &Image, keys: &[String], size: usize) {
     });
 }
 
-fn durable(rows: u64) {
-    let directory = std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    let directory = tempfile::TempDir::new_in(directory).unwrap();
-    let path = directory.path().join("state.redb");
-    let mut file = File::open(&path).unwrap();
+fn commits(path: &Path, rows: u64) {
+    let mut file = File::open(path).unwrap();
     let epoch = file.lead().unwrap();
     let mut rng = Rng::from_seed(1);
     let started = Instant::now();
@@ -146,9 +162,7 @@ fn durable(rows: u64) {
         times.sort();
         println!("{:<46} p50 {:>9.3?}  p99 {:>9.3?}", format!("durable commit of {size} over that"), times[250], times[495]);
     }
-    drop(file);
-    opening(&path);
-    println!("{:<46} {:>9} MB", "size of the file", std::fs::metadata(&path).unwrap().len() >> 20);
+    println!("{:<46} {:>9} MB", "size of the file", std::fs::metadata(path).unwrap().len() >> 20);
 }
 
 fn commit(file: &mut File, epoch: u64, rng: &mut Rng, size: usize) -> Duration {
@@ -160,22 +174,20 @@ fn commit(file: &mut File, epoch: u64, rng: &mut Rng, size: usize) -> Duration {
     started.elapsed()
 }
 
-fn opening(path: &std::path::Path) {
-    let before = resident();
+fn opening(path: &Path, rows: u64) {
     let started = Instant::now();
     let mut file = File::open(path).unwrap();
     once("open", started);
     let started = Instant::now();
     let loaded = file.load().unwrap();
     once("load", started);
-    println!("{:<46} {:>9} MB", "memory, what load returns", (resident() - before) >> 20);
+    memory("memory, what load returns", rows);
     let mut tables = Tables::default();
     tables.add::<Task>();
     let started = Instant::now();
     let image = tables.image(loaded.revision, loaded.rows).unwrap();
     once("image of what was loaded", started);
-    println!("{:<46} {:>9} MB", "memory, at most", peak() >> 20);
-    println!("{:<46} {:>9} MB", "memory, afterwards", (resident() - before) >> 20);
+    memory("memory, loaded", rows);
     drop(image);
 }
 
@@ -189,20 +201,13 @@ fn per_operation(name: &str, elapsed: Duration, count: u64) {
     println!("{name:<46} {:>9} ns", elapsed.as_nanos() as u64 / count.max(1));
 }
 
-fn per_row(name: &str, bytes: u64, rows: u64) {
-    println!("{name:<46} {:>9} bytes a row, {} MB", bytes / rows, bytes >> 20);
-}
-
 fn once(name: &str, started: Instant) {
     println!("{name:<46} {:>9.3?}", started.elapsed());
 }
 
-fn resident() -> u64 {
-    status("VmRSS:")
-}
-
-fn peak() -> u64 {
-    status("VmHWM:")
+fn memory(name: &str, rows: u64) {
+    let (now, most) = (status("VmRSS:"), status("VmHWM:"));
+    println!("{name:<46} {:>9} bytes a row, {} MB, at most {} MB", now / rows, now >> 20, most >> 20);
 }
 
 fn status(name: &str) -> u64 {

@@ -42,8 +42,12 @@ impl File {
 
     fn over(name: String, open: Open) -> Result<File> {
         let opened = attempt(|| {
-            let database = open()?;
+            let mut database = open()?;
             let meta = Meta::read(&database)?;
+            // Reads check no sums. All pages are about to be read anyway, and this costs less than a tenth of decoding them.
+            if !database.check_integrity()? {
+                tracing::warn!(store = name, "the record of free pages was wrong, and is repaired");
+            }
             Ok((database, meta))
         });
         let (database, meta) = opened.map_err(|failure| cannot_open(&name, failure))?;

@@ -1,8 +1,9 @@
 //! A disk in memory, for tests. It logs what is done to it, so that any instant of a run can be asked what a loss of power
 //! would have left; and it can be full, or fail at a chosen operation.
 
+use super::CACHE_BYTES;
 use base::Rng;
-use redb::StorageBackend;
+use redb::{Database, StorageBackend};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -38,6 +39,13 @@ pub enum Operation {
 impl Disk {
     pub fn new(content: Vec<u8>) -> Disk {
         Disk(Arc::new(Mutex::new(State { seen: content, log: Vec::new(), full: false, failing: 0..0 })))
+    }
+
+    /// The store on this disk.
+    pub fn store(&self) -> crate::Result<super::File> {
+        let disk = self.clone();
+        let open = move || Ok(Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(disk.clone())?);
+        super::File::over("disk".into(), Box::new(open))
     }
 
     pub fn content(&self) -> Vec<u8> {
