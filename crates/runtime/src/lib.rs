@@ -19,7 +19,7 @@ pub struct ContainerId {
 }
 
 /// Everything `start` needs, resolved: nothing in here is looked up again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ContainerRun {
     pub id: ContainerId,
     /// 64 hexadecimal digits, as Docker's container ids.
@@ -37,14 +37,14 @@ pub struct ContainerRun {
     pub environment: Vec<(String, String)>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bind {
     pub source: PathBuf,
     pub target: String,
     pub read_only: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     pub pid: i32,
     pub at: Time,
@@ -67,13 +67,13 @@ pub struct Observed {
     pub exit: Option<Exit>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExecSpec {
     pub command: Vec<String>,
     pub timeout: std::time::Duration,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecEnd {
     /// `None`: killed at the timeout.
     pub code: Option<i32>,

@@ -98,6 +98,7 @@ pub struct ContainerSpec {
     pub user: Option<String>,
     pub working_directory: Option<String>,
     pub hostname: Option<String>,
+    pub domainname: Option<String>,
     pub dns_servers: Vec<String>,
     pub dns_search_domains: Vec<String>,
     pub extra_hosts: Vec<(String, String)>,

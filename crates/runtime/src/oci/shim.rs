@@ -1,0 +1,34 @@
+//! The process that holds a task's containers: single-threaded, no runtime, one poll loop. It outlives the agent; it is
+//! what the containers' exits are reported to and what keeps their output. libcontainer runs in short-lived forks of it.
+
+mod bare;
+mod connection;
+mod container;
+mod exec;
+mod executor;
+mod facts;
+mod fork;
+mod join;
+mod log;
+mod pause;
+mod poller;
+mod report;
+mod requests;
+mod rootfs;
+mod server;
+mod start;
+mod stdio;
+
+/// `slipway shim …`: must be called before the process has a second thread.
+pub fn main(args: &[String]) -> i32 {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words[..] {
+        ["serve", sandbox, logs, cgroup] => server::main(sandbox, logs, cgroup),
+        ["run", bundle] => bare::main(bundle),
+        ["pause"] => pause::main(),
+        _ => {
+            eprintln!("usage: shim serve SANDBOX LOGS CGROUP | shim run BUNDLE");
+            2
+        }
+    }
+}

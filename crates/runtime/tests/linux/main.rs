@@ -1,0 +1,6 @@
+//! The OCI runtime on a real kernel: containers of busybox, started by real shims. Needs root and
+//! `apt-get install busybox-static` (scripts/test-deps); without them every test says so and passes.
+
+mod host;
+mod lifecycle;
+
