@@ -86,7 +86,8 @@ impl Plane {
                 receiver.recv().expect("the work has run")
             }
         };
-        let bytes = encode.and_then(|encode| encode()).map_err(|error| error.to_string())?;
+        let encode = encode.map_err(|error| error.to_string())?;
+        let bytes = encode().map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&bytes).expect("answers are JSON"))
     }
 

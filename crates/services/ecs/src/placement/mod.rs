@@ -8,12 +8,16 @@ pub mod constraint;
 pub mod fit;
 pub mod fleet;
 pub mod request;
+mod strategy;
+#[cfg(test)]
+mod tests;
 
 pub use candidate::Candidate;
 pub use fit::Reason;
 pub use request::{Field, Request, Resource, Rule, Strategy, Wanted};
 
 use base::Rng;
+use strategy::{Order, Rank};
 
 /// Indices into the candidates, one a task, in the order of placing. If there are fewer than asked for, no candidate could
 /// take another one, each for its reason.
@@ -24,17 +28,78 @@ pub struct Placement {
 }
 
 pub fn place(request: &Request, candidates: &[Candidate], rng: &mut Rng) -> Placement {
-    let mut placed = vec![0u32; candidates.len()];
-    let mut placement = Placement::default();
-    while placement.chosen.len() < request.count {
-        let verdicts: Vec<_> = candidates.iter().zip(&placed).map(|(c, placed)| fit::check(request, c, *placed)).collect();
-        let fitting: Vec<usize> = (0..candidates.len()).filter(|i| verdicts[*i].is_ok()).collect();
-        let Some(chosen) = rng.pick(&fitting) else {
-            placement.rejected = verdicts.iter().enumerate().filter_map(|(i, v)| Some((i, v.err()?))).collect();
-            return placement;
-        };
-        placed[*chosen] += 1;
-        placement.chosen.push(*chosen);
+    if strategy::effective(&request.strategies).is_empty() {
+        return drawn(request, candidates, rng);
     }
-    placement
+    let mut order = Order::new(request, candidates);
+    let mut batch = Batch::new(request, candidates);
+    for index in 0..candidates.len() {
+        batch.offer(index, |rank| order.insert(index, rank));
+    }
+    while batch.chosen.len() < request.count {
+        let Some(index) = order.take(rng) else { return batch.short() };
+        batch.choose(index);
+        batch.offer(index, |rank| order.insert(index, rank));
+    }
+    batch.whole()
+}
+
+/// Without an order nobody is looked at before it is drawn.
+fn drawn(request: &Request, candidates: &[Candidate], rng: &mut Rng) -> Placement {
+    let mut batch = Batch::new(request, candidates);
+    let mut hat: Vec<usize> = (0..candidates.len()).collect();
+    while batch.chosen.len() < request.count {
+        if hat.is_empty() {
+            return batch.short();
+        }
+        let at = rng.below(hat.len() as u64) as usize;
+        let mut fits = false;
+        batch.offer(hat[at], |_| fits = true);
+        if fits {
+            batch.choose(hat[at]);
+        } else {
+            hat.swap_remove(at);
+        }
+    }
+    batch.whole()
+}
+
+/// What has been placed so far. Placing changes nothing about any instance but the one that is chosen, so who once did not
+/// fit need not be asked again.
+struct Batch<'a> {
+    request: &'a Request,
+    candidates: &'a [Candidate<'a>],
+    placed: Vec<u32>,
+    chosen: Vec<usize>,
+    rejected: Vec<(usize, Reason)>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(request: &'a Request, candidates: &'a [Candidate<'a>]) -> Batch<'a> {
+        let (placed, chosen) = (vec![0; candidates.len()], Vec::with_capacity(request.count));
+        Batch { request, candidates, placed, chosen, rejected: Vec::new() }
+    }
+
+    /// Hands on the instance's rank if it can take another task.
+    fn offer(&mut self, index: usize, take: impl FnOnce(Rank)) {
+        let (candidate, already) = (&self.candidates[index], self.placed[index]);
+        match fit::check(self.request, candidate, already) {
+            Ok(()) => take(strategy::own_rank(self.request, candidate, already)),
+            Err(reason) => self.rejected.push((index, reason)),
+        }
+    }
+
+    fn choose(&mut self, index: usize) {
+        self.placed[index] += 1;
+        self.chosen.push(index);
+    }
+
+    fn whole(self) -> Placement {
+        Placement { chosen: self.chosen, rejected: Vec::new() }
+    }
+
+    fn short(mut self) -> Placement {
+        self.rejected.sort_unstable();
+        Placement { chosen: self.chosen, rejected: self.rejected }
+    }
 }

@@ -5,7 +5,7 @@ use crate::task::Claim;
 use api_ecs as api;
 
 /// RunTask's documented bounds.
-const STRATEGIES: usize = 5;
+pub const STRATEGIES: usize = 5;
 const CONSTRAINTS: usize = 10;
 
 /// A number of equal tasks of one group.
