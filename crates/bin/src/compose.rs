@@ -17,6 +17,7 @@ use runtime::{ContainerId, Runtime};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use store::backend::file::File;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -103,7 +104,18 @@ fn create_private(directory: &Path) -> anyhow::Result<()> {
 fn start_plane(config: &Config) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
     let backend = File::open(&config.data_dir.join("state.redb"))?;
     let services = Arc::new(services::all());
-    Ok(Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?)
+    let (plane, writer) = Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?;
+    let retention = Duration::from_secs(config.stopped_task_retention_seconds);
+    plane.internal(move |_, tx| ecs::task::set_stopped_task_retention(tx, retention));
+    Ok((plane, writer))
+}
+
+fn network(config: &Config) -> anyhow::Result<net::linux::Config> {
+    let mut network = net::linux::Config::new(config.data_dir.join("net"));
+    network.subnet = config.subnet.as_deref().map(str::parse).transpose().context("subnet")?;
+    network.dynamic_ports = config.dynamic_ports.map(|(first, last)| first..=last);
+    network.reserved_ports.insert(config.listen.port());
+    Ok(network)
 }
 
 fn oci(config: &Config) -> OciConfig {
@@ -112,6 +124,7 @@ fn oci(config: &Config) -> OciConfig {
         logs: config.data_dir.join("logs"),
         shim_exe: "/proc/self/exe".into(),
         cgroup_parent: "slipway".into(),
+        task_pids_limit: None,
     }
 }
 
@@ -124,8 +137,9 @@ async fn start_agent(
     let network = Arc::new(LinuxNetwork::new(network(config)?)?);
     let (plane_end, node_end) = link::local();
     tokio::spawn(listen(plane.clone(), plane_end));
-    let config = agent::Config::new(&config.data_dir, &config.account, &config.region);
-    Ok(Agent::start(config, runtime, network, images, node_end).await?)
+    let mut settings = agent::Config::new(&config.data_dir, &config.account, &config.region);
+    settings.reserved_ports.push(config.listen.port());
+    Ok(Agent::start(settings, runtime, network, images, node_end).await?)
 }
 
 /// What the node says becomes work of the writer; what the writer assigns is sent without waiting.

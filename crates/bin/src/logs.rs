@@ -1,15 +1,14 @@
 //! Reads what the shims wrote: the kept lines of a task's containers in order of time, then, following, new ones as inotify
 //! tells of them. Knows the files only; when a task is over is said to it.
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use futures_util::StreamExt;
+use inotify::{EventStream, Inotify, WatchMask};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
 
 /// A line as a reader of logs gets it.
@@ -37,7 +36,7 @@ pub async fn send(
     if !forward(tails.read(true)?, lines).await {
         return Ok(());
     }
-    let (Some(changes), Some(mut ended)) = (changes, ended) else { return Ok(()) };
+    let (Some(mut changes), Some(mut ended)) = (changes, ended) else { return Ok(()) };
     loop {
         let over = *ended.borrow_and_update();
         if !forward(tails.read(false)?, lines).await || over {
@@ -60,22 +59,18 @@ async fn forward(batch: Vec<Line>, lines: &mpsc::Sender<Line>) -> bool {
     true
 }
 
-struct Changes(AsyncFd<Inotify>);
+struct Changes(EventStream<[u8; 4096]>);
 
 impl Changes {
     fn watch(directory: &Path) -> io::Result<Changes> {
         std::fs::create_dir_all(directory)?;
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
-        let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-        inotify.add_watch(directory, flags)?;
-        Ok(Changes(AsyncFd::with_interest(inotify, Interest::READABLE)?))
+        let inotify = Inotify::init()?;
+        inotify.watches().add(directory, WatchMask::MODIFY | WatchMask::CREATE | WatchMask::MOVED_TO)?;
+        Ok(Changes(inotify.into_event_stream([0; 4096])?))
     }
 
-    async fn next(&self) -> io::Result<()> {
-        let mut ready = self.0.readable().await?;
-        while self.0.get_ref().read_events().is_ok_and(|events| !events.is_empty()) {}
-        ready.clear_ready();
-        Ok(())
+    async fn next(&mut self) -> io::Result<()> {
+        self.0.next().await.transpose().map(drop)
     }
 }
 
@@ -132,7 +127,8 @@ impl Tail {
 
     /// Rotated files, oldest first: `name.log.2`, `name.log.1`.
     fn history(&mut self, batch: &mut Vec<Line>) -> io::Result<()> {
-        let rotated = |n: u32| PathBuf::from(format!("{}.{n}", self.path.display()));
+        let path = self.path.display().to_string();
+        let rotated = |n: u32| PathBuf::from(format!("{path}.{n}"));
         let oldest = (1..).take_while(|n| rotated(*n).exists()).last().unwrap_or(0);
         for n in (1..=oldest).rev() {
             let mut reader = BufReader::new(File::open(rotated(n))?);

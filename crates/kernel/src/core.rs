@@ -169,7 +169,7 @@ pub(crate) fn not_kept(error: &store::Error) -> wire::Error {
     wire::Error::receiver("ServerException", format!("The change could not be stored: {error}"))
 }
 
-fn internal(write: impl FnOnce(&mut Call, &mut Tx) + Send + 'static) -> Work {
+pub(crate) fn internal(write: impl FnOnce(&mut Call, &mut Tx) + Send + 'static) -> Work {
     Box::new(move |turn| {
         let mut call = Call::internal(turn.now, turn.rng.fork());
         write(&mut call, turn.tx);

@@ -101,6 +101,11 @@ impl Plane {
         answered.await.unwrap_or_else(|_| Err(wire::Error::receiver("ServerException", "The server is shutting down.")))
     }
 
+    /// Writes that no caller asked for, e.g. what the configuration says.
+    pub fn internal(&self, write: impl FnOnce(&mut Call, &mut store::Tx) + Send + 'static) {
+        self.send(Message::Work(core::internal(write)));
+    }
+
     /// A node said hello. Its set is sent through `send` now and whenever it changes.
     pub fn joined(&self, facts: NodeFacts, send: SendAssign) {
         self.send(Message::Joined(facts, send));

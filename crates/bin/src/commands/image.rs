@@ -28,7 +28,9 @@ async fn load(client: &Client, file: &Path) -> anyhow::Result<()> {
     let response = client.own("POST", "images", archive(file).await?).await?;
     let loaded: Vec<serde_json::Value> = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
     for image in loaded {
-        println!("loaded {} ({})", image["name"].as_str().unwrap_or("an image without a name"), image["digest"].as_str().unwrap_or("?"));
+        let digest = image["digest"].as_str().unwrap_or_default();
+        let names: Vec<&str> = image["names"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+        println!("loaded {} ({digest})", if names.is_empty() { "an image without a name".into() } else { names.join(", ") });
     }
     Ok(())
 }

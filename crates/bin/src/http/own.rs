@@ -151,7 +151,7 @@ fn watch_task(server: &Arc<Server>, scope: &Scope, id: &str) -> Answer {
         loop {
             let image = server.plane.image();
             let Some(task) = image.get::<Task>(key.as_str()) else { return };
-            if bytes.send(document(&task.view(&image))).await.is_err() || task.is_stopped() {
+            if bytes.send(document(&ecs::task::view::view(task, &image))).await.is_err() || task.is_stopped() {
                 return;
             }
             if !changed(&mut feed, &key).await {
