@@ -54,7 +54,9 @@ fn wrong(folder: &Path, case: &Case, decisions: &BTreeMap<String, bool>) -> Opti
     let fits = match (decisions.get(&case.file), case.verdict.as_str()) {
         (Some(registers), _) => *registers == outcome.is_ok(),
         (None, "accept") => outcome.is_ok(),
-        (None, "reject") => outcome.as_ref().is_err_and(|error| case.rules.is_empty() || case.rules.iter().any(|rule| reason_fits(rule, error))),
+        (None, "reject") => {
+            outcome.as_ref().is_err_and(|error| case.rules.is_empty() || case.rules.iter().any(|rule| reason_fits(rule, error)))
+        }
         (None, "client-invalid") => outcome.as_ref().is_err_and(|error| error.starts_with("SerializationException")),
         (None, _) => true,
     };
