@@ -23,8 +23,8 @@ pub struct File {
     open: Open,
     /// Absent after a failure until the file could be opened again: redb refuses to go on after an I/O error.
     database: Option<Database>,
-    /// The last revision that was acknowledged or found when the file was opened.
-    revision: Revision,
+    /// The last that were acknowledged, or found when the file was opened.
+    meta: Meta,
     /// What the rows of a failed commit held before it.
     undo: Vec<Replaced>,
     #[cfg(test)]
@@ -55,7 +55,7 @@ impl File {
             name,
             open,
             database: Some(database),
-            revision: meta.revision,
+            meta,
             undo: Vec::new(),
             #[cfg(test)]
             mutation: None,
@@ -81,7 +81,7 @@ impl File {
     fn database(&mut self) -> Outcome<&Database> {
         if self.database.is_none() {
             let (revision, database) = attempt(|| self.reopen())?;
-            self.revision = revision;
+            self.meta.revision = revision;
             self.undo.clear();
             self.database = Some(database);
         }
@@ -89,12 +89,12 @@ impl File {
     }
 
     /// If the commit that failed reached the disk after all (only its last sync failed), it is taken back: its callers
-    /// were told that nothing was kept.
+    /// were told that nothing was kept. What another leader wrote in between is left alone.
     fn reopen(&self) -> Outcome<(Revision, Database)> {
         let database = (self.open)()?;
-        let found = Meta::read(&database)?.revision;
-        let landed = found > self.revision && !self.undo.is_empty();
-        let revision = if landed { group::take_back(&database, &self.undo)? } else { found };
+        let found = Meta::read(&database)?;
+        let landed = found.epoch == self.meta.epoch && found.revision > self.meta.revision && !self.undo.is_empty();
+        let revision = if landed { group::take_back(&database, &self.undo)? } else { found.revision };
         Ok((revision, database))
     }
 
@@ -117,7 +117,9 @@ impl Drop for File {
 
 impl Backend for File {
     fn lead(&mut self) -> Result<Epoch> {
-        self.perform(|database, _| group::lead(database)).map_err(|failure| Error::Commit(failure.to_string()))
+        let led = self.perform(|database, _| group::lead(database));
+        self.meta.epoch = led.map_err(|failure| Error::Commit(failure.to_string()))?;
+        Ok(self.meta.epoch)
     }
 
     fn load(&mut self) -> Result<Loaded> {
@@ -135,11 +137,11 @@ impl Backend for File {
             }
             group.commit(database)
         });
-        self.revision = committed.map_err(|failure| match failure {
+        self.meta.revision = committed.map_err(|failure| match failure {
             Failure::NotLeader => Error::NotLeader,
             failure => Error::Commit(failure.to_string()),
         })?;
-        Ok(self.revision)
+        Ok(self.meta.revision)
     }
 }
 

@@ -6,7 +6,7 @@ use super::disk::{Disk, Fate, Operation, Platter};
 use super::group::{Meta, Mutation};
 use crate::backend::conformance::{Fallible, Rows, Store, apply, random_group, rows, suite, suite_of_failures};
 use crate::backend::{Backend, Epoch, Write};
-use crate::{Key, Revision};
+use crate::{Error, Key, Revision};
 use base::Rng;
 use expect_test::{Expect, expect};
 use redb::Database;
@@ -213,6 +213,31 @@ fn the_disk_may_fail_at_any_operation() {
         taken_back += run.taken_back();
     }
     assert!(failed > 50 && taken_back > 5, "only {failed} commits failed, {taken_back} were taken back");
+}
+
+/// The failed leader cannot open the file again before another process has led; it must not take back what that wrote.
+#[test]
+fn a_leader_that_was_replaced_while_its_disk_failed_changes_nothing() {
+    let group = |value: &str| [Write { table: "ecs/task", key: Key::new("a"), value: Some(value.as_bytes().into()) }];
+    let mut failed = 0;
+    for at in 0..40 {
+        let disk = Disk::new(blank());
+        let mut old = disk.store().unwrap();
+        let epoch = old.lead().unwrap();
+        disk.fail(disk.instant() + at..usize::MAX);
+        failed += u64::from(old.commit(epoch, &group("old")).is_err());
+        disk.fail(0..0);
+        let mut new = disk.store().unwrap();
+        let its_epoch = new.lead().unwrap();
+        new.commit(its_epoch, &group("new")).unwrap();
+        drop(new);
+        if old.database.is_none() {
+            assert!(matches!(old.commit(epoch, &group("again")), Err(Error::NotLeader)), "{at}");
+            let expected = Rows::from([(("ecs/task".into(), "a".into()), b"new".to_vec())]);
+            assert_eq!(rows(&mut disk.store().unwrap()), expected, "{at}");
+        }
+    }
+    assert!(failed > 5, "only {failed} commits failed");
 }
 
 fn check_noticed(survived: Result<usize, String>, expected: Expect) {
