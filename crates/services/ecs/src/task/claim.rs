@@ -1,6 +1,7 @@
 //! What a task takes from its node: sums over its containers unless the task itself says a number, overrides applied.
 
 use super::overrides::Overrides;
+use crate::task_definition::resources::{cpu_units, memory_mib};
 use api_ecs as api;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -58,39 +59,9 @@ fn host_ports(definition: &api::TaskDefinition, protocol: api::TransportProtocol
     ports.into_iter().collect()
 }
 
-/// `256`, or `.25 vCPU` in any case and spacing.
-pub fn cpu_units(text: &str) -> Option<u32> {
-    let text = text.trim().to_ascii_lowercase();
-    match text.strip_suffix("vcpu") {
-        Some(cores) => whole(cores.trim().parse::<f64>().ok()? * 1024.0).and_then(|units| u32::try_from(units).ok()),
-        None => text.parse().ok(),
-    }
-}
-
-/// `512`, or `0.5 GB` in any case and spacing.
-pub fn memory_mib(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    match text.strip_suffix("gb") {
-        Some(gigabytes) => whole(gigabytes.trim().parse::<f64>().ok()? * 1024.0),
-        None => text.parse().ok(),
-    }
-}
-
-fn whole(number: f64) -> Option<u64> {
-    (number.is_finite() && number >= 0.0 && number < u32::MAX.into()).then_some(number as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_numbers_or_words() {
-        let cpu = ["256", "1 vCPU", ".5vcpu", "2 VCPU", "x", "-1", "nan vcpu", "1e300 vcpu"].map(cpu_units);
-        assert_eq!(cpu, [Some(256), Some(1024), Some(512), Some(2048), None, None, None, None]);
-        let memory = ["512", "1GB", "0.5 gb", "30 GB", "", "inf gb"].map(memory_mib);
-        assert_eq!(memory, [Some(512), Some(1024), Some(512), Some(30720), None, None]);
-    }
 
     fn ports(json: serde_json::Value) -> (Vec<u16>, Vec<u16>) {
         let claim = claim(&serde_json::from_value(json).unwrap(), &Overrides::default());

@@ -3,7 +3,6 @@
 use super::{find, view};
 use crate::{arn, cluster};
 use api_ecs as api;
-use base::Arn;
 use base::limits::TASKS_PER_DESCRIBE;
 use kernel::Call;
 use store::Image;
@@ -34,6 +33,6 @@ pub fn describe_tasks(
 /// Under its ARN, whichever way it was named.
 pub fn missing(cluster: &cluster::Cluster, given: &str) -> Result<api::Failure, api::Error> {
     let id = arn::in_cluster(&cluster.scope, "task", &cluster.name, given)?;
-    let arn = Arn::new(&cluster.scope, "ecs", format!("task/{}/{id}", cluster.name)).to_string();
+    let arn = super::arn(&cluster.scope, &cluster.name, id);
     Ok(api::Failure { arn: Some(arn), reason: Some("MISSING".into()), detail: None })
 }

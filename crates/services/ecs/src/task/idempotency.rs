@@ -102,7 +102,7 @@ fn sha256(input: &api::RunTaskRequest) -> String {
 }
 
 fn conflict(cluster: &Cluster, row: &ClientToken) -> api::Error {
-    let arn = |id: &String| base::Arn::new(&cluster.scope, "ecs", format!("task/{}/{id}", cluster.name)).to_string();
+    let arn = |id: &String| super::arn(&cluster.scope, &cluster.name, id);
     api::Error::Conflict {
         message: "The client token was already used in a request with different parameters.".into(),
         resource_ids: Some(row.task_ids.iter().map(arn).collect()),

@@ -8,6 +8,7 @@ use super::{Last, Task, network};
 use crate::cluster::Cluster;
 use crate::node::ledger;
 use crate::placement::{Candidate, Wanted};
+use crate::tags;
 use crate::task_definition::{self, TaskDefinition};
 use api_ecs as api;
 use base::Scope;
@@ -201,6 +202,7 @@ fn check_started_by(started_by: Option<&str>) -> Result<(), api::Error> {
 /// The definition's if they are to be propagated, then the request's, which win.
 fn tags(ask: &Ask, definition: &TaskDefinition, cluster: &Cluster) -> Result<Vec<api::Tag>, api::Error> {
     let given = ask.tags.as_deref().unwrap_or_default();
+    tags::check(given)?;
     let mut tags: Vec<api::Tag> = match ask.propagate_tags {
         Some(api::PropagateTags::TaskDefinition) => definition.tags.clone(),
         Some(api::PropagateTags::Service) => {
@@ -212,6 +214,7 @@ fn tags(ask: &Ask, definition: &TaskDefinition, cluster: &Cluster) -> Result<Vec
     };
     tags.retain(|tag| !given.iter().any(|other| other.key == tag.key));
     tags.extend_from_slice(given);
+    tags::check(&tags)?;
     if ask.enable_ecs_managed_tags {
         tags.push(api::Tag { key: Some("aws:ecs:clusterName".into()), value: Some(cluster.name.clone()) });
     }

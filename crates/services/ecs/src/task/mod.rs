@@ -33,7 +33,7 @@ pub use stop_task::stop_task;
 
 use crate::node::ledger;
 use crate::task_definition::{self, TaskDefinition};
-use crate::{arn, cluster};
+use crate::{cluster, container_instance};
 use api_ecs as api;
 use base::{Arn, Scope, Time};
 use serde::{Deserialize, Serialize};
@@ -131,7 +131,7 @@ pub struct Task {
 
 impl Task {
     pub fn arn(&self) -> String {
-        Arn::new(&self.scope, "ecs", format!("task/{}/{}", self.cluster, self.id)).to_string()
+        self::arn(&self.scope, &self.cluster, &self.id)
     }
 
     pub fn cluster_arn(&self) -> String {
@@ -143,8 +143,7 @@ impl Task {
     }
 
     pub fn container_instance_arn(&self) -> Option<String> {
-        let id = self.container_instance.as_ref()?;
-        Some(Arn::new(&self.scope, "ecs", format!("container-instance/{}/{id}", self.cluster)).to_string())
+        Some(container_instance::arn(&self.scope, &self.cluster, self.container_instance.as_ref()?))
     }
 
     pub fn container_arn(&self, name: &str) -> Option<String> {
@@ -174,8 +173,12 @@ impl Task {
 
 /// The task of a cluster that `given`, an id or an ARN, means.
 pub fn find<'a>(image: &'a Image, cluster: &cluster::Cluster, given: &str) -> Result<Option<&'a Task>, api::Error> {
-    let id = arn::in_cluster(&cluster.scope, "task", &cluster.name, given)?;
+    let id = crate::arn::in_cluster(&cluster.scope, "task", &cluster.name, given)?;
     Ok(image.get(key(&cluster.scope, &cluster.name, id).as_str()))
+}
+
+pub fn arn(scope: &Scope, cluster: &str, id: &str) -> String {
+    Arn::new(scope, "ecs", format!("task/{cluster}/{id}")).to_string()
 }
 
 pub fn key(scope: &Scope, cluster: &str, id: &str) -> Key {

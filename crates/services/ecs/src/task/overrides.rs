@@ -1,5 +1,6 @@
 //! What RunTask and StartTask say differently from the task definition: checked once, then looked up by container.
 
+use crate::task_definition::resources::{cpu_units, memory_mib};
 use api_ecs as api;
 use base::limits::OVERRIDES_BYTES;
 use std::collections::BTreeMap;
@@ -70,8 +71,8 @@ pub fn check(overrides: Option<&api::TaskOverride>, definition: &api::TaskDefini
 }
 
 fn sizes(overrides: &api::TaskOverride) -> Result<(), api::Error> {
-    let cpu = overrides.cpu.as_deref().is_none_or(|text| super::claim::cpu_units(text).is_some());
-    let memory = overrides.memory.as_deref().is_none_or(|text| super::claim::memory_mib(text).is_some());
+    let cpu = overrides.cpu.as_deref().is_none_or(|text| cpu_units(text).is_some());
+    let memory = overrides.memory.as_deref().is_none_or(|text| memory_mib(text).is_some());
     match (cpu, memory) {
         (true, true) => Ok(()),
         (false, _) => Err(api::Error::client("Invalid 'cpu' setting for task.")),

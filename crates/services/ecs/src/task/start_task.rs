@@ -6,7 +6,7 @@ use super::run_task::refuse_volumes;
 use super::view;
 use crate::arn;
 use crate::cluster::{self, Cluster};
-use crate::container_instance::{self, ContainerInstance};
+use crate::container_instance;
 use crate::placement::{Request, fit, fleet, request};
 use api_ecs as api;
 use base::limits::INSTANCES_PER_START_TASK;
@@ -63,16 +63,12 @@ fn ask(input: api::StartTaskRequest) -> Ask {
 
 fn spot(image: &Image, cluster: &Cluster, given: &str, request: &Request) -> Result<Result<Spot, api::Failure>, api::Error> {
     let id = arn::in_cluster(&cluster.scope, "container-instance", &cluster.name, given)?;
-    let arn = container_instance_arn(cluster, id);
+    let arn = container_instance::arn(&cluster.scope, &cluster.name, id);
     let failure = |reason: &str| Ok(Err(api::Failure { arn: Some(arn.clone()), reason: Some(reason.into()), detail: None }));
-    let instance: Option<&ContainerInstance> = image.get(container_instance::key(&cluster.scope, &cluster.name, id).as_str());
-    let Some(candidate) = instance.and_then(|instance| fleet::candidate(image, instance)) else { return failure("MISSING") };
+    let candidate = container_instance::find(image, cluster, given)?.and_then(|instance| fleet::candidate(image, instance));
+    let Some(candidate) = candidate else { return failure("MISSING") };
     match fit::check(request, &candidate, 0) {
         Ok(()) => Ok(Ok(Spot::of(&candidate))),
         Err(reason) => failure(reason.as_str()),
     }
-}
-
-fn container_instance_arn(cluster: &Cluster, id: &str) -> String {
-    base::Arn::new(&cluster.scope, "ecs", format!("container-instance/{}/{id}", cluster.name)).to_string()
 }
