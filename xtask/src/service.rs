@@ -21,6 +21,9 @@ pub struct Metadata {
     pub endpoint_prefix: String,
     pub json_version: Option<String>,
     pub protocol: String,
+    /// What else the service speaks, its favourite first.
+    #[serde(default)]
+    pub protocols: Vec<String>,
     pub service_id: String,
     pub signing_name: Option<String>,
     pub target_prefix: Option<String>,

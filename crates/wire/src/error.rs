@@ -11,8 +11,9 @@ pub struct Error {
     pub message: String,
     pub status: u16,
     pub fault: Fault,
-    /// Further modelled members of the exception, e.g. `resourceIds` of a `ConflictException`.
-    pub extra: Map<String, Value>,
+    /// Further modelled members of the exception, e.g. `resourceIds` of a `ConflictException`. Boxed: errors travel in results,
+    /// and hardly any has these.
+    pub extra: Box<Map<String, Value>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum Fault {
 
 impl Error {
     pub fn sender(code: impl Into<String>, message: impl Into<String>) -> Error {
-        Error { code: code.into(), message: message.into(), status: 400, fault: Fault::Sender, extra: Map::new() }
+        Error { code: code.into(), message: message.into(), status: 400, fault: Fault::Sender, extra: Box::default() }
     }
 
     pub fn receiver(code: impl Into<String>, message: impl Into<String>) -> Error {

@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 pub fn generate(types: &Types) -> Result<String> {
+    if types.enums().next().is_none() {
+        return Ok(String::new());
+    }
     let mut text = "wire::enumeration! {\n".to_owned();
-    for (name, shape) in types.used.iter().filter(|(_, shape)| shape.is_enum()) {
+    for (name, shape) in types.enums() {
         writeln!(text, "    pub enum {} {{", names::shape(name))?;
         for (variant, value) in variants(&shape.values) {
             writeln!(text, "        {variant} = {value:?},")?;

@@ -33,14 +33,20 @@ pub fn generate(types: &Types) -> Result<String> {
     text += "write!(f, \"{}: {}\", self.code(), self.message())\n}\n}\n\n";
     text += "impl std::error::Error for Error {}\n";
     let maps = if text.contains("BTreeMap<") { "use std::collections::BTreeMap;\n" } else { "" };
-    let enums = if exceptions.iter().any(|exception| !exception.members.is_empty()) { ENUMS } else { "" };
-    Ok(format!("{enums}{maps}\n{text}"))
+    Ok(format!("{}{maps}\n{text}", imports(types, &exceptions)))
 }
 
 const SENDER: &str = "wire::Fault::Sender";
 
 /// Members of exceptions may be of any shape.
-const ENUMS: &str = "#[allow(unused_imports)]\nuse super::{enums::*, shapes::*};\n";
+fn imports(types: &Types, exceptions: &[Exception]) -> &'static str {
+    let has_enums = types.enums().next().is_some();
+    match exceptions.iter().any(|exception| !exception.members.is_empty()) {
+        true if has_enums => "#[allow(unused_imports)]\nuse super::{enums::*, shapes::*};\n",
+        true => "#[allow(unused_imports)]\nuse super::shapes::*;\n",
+        false => "",
+    }
+}
 
 fn exception(types: &Types, name: &str) -> Result<Exception> {
     let shape = types.service.shape(name)?;
@@ -52,12 +58,18 @@ fn exception(types: &Types, name: &str) -> Result<Exception> {
     }
     let receiver = is_receiver_fault(shape);
     Ok(Exception {
-        variant: names::shape(name.strip_suffix("Exception").filter(|name| !name.is_empty()).unwrap_or(name)),
+        variant: names::shape(variant(types, name)),
         code: shape.error.as_ref().and_then(|error| error.code.clone()).unwrap_or_else(|| name.to_owned()),
         status: shape.error.as_ref().and_then(|error| error.http_status_code).unwrap_or(if receiver { 500 } else { 400 }),
         fault: if receiver { "wire::Fault::Receiver" } else { SENDER },
         members,
     })
+}
+
+/// Without `Exception`, unless that is another exception's name (CloudWatch has both).
+fn variant<'a>(types: &Types, name: &'a str) -> &'a str {
+    let short = name.strip_suffix("Exception").filter(|short| !short.is_empty());
+    short.filter(|short| !types.exceptions.contains(short)).unwrap_or(name)
 }
 
 fn is_receiver_fault(shape: &Shape) -> bool {

@@ -3,7 +3,7 @@
 use super::types::Types;
 use super::{names, traits};
 use crate::config::Config;
-use crate::service::{Operation, Paginator, Reference, Shape, xml_namespace};
+use crate::service::{Metadata, Operation, Paginator, Reference, Shape, xml_namespace};
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -36,10 +36,13 @@ fn imports(text: &str) -> String {
 fn statics<'a>(types: &Types<'a>) -> Statics<'a> {
     let mut taken = BTreeSet::from(["MODEL".to_owned(), "OPERATIONS".to_owned()]);
     let mut statics = BTreeMap::new();
-    for name in types.wired.keys() {
+    for (name, shape) in &types.wired {
         let mut constant = names::constant(name);
         while !taken.insert(constant.clone()) {
             constant.push('_');
+        }
+        if shape.pattern.is_some() {
+            taken.insert(format!("{constant}_PATTERN"));
         }
         statics.insert(*name, constant);
     }
@@ -54,22 +57,29 @@ fn model(types: &Types, config: &Config) -> Result<String> {
     writeln!(text, "endpoint_prefix: {:?},", metadata.endpoint_prefix)?;
     writeln!(text, "signing_name: {:?},", metadata.signing_name.as_ref().unwrap_or(&metadata.endpoint_prefix))?;
     writeln!(text, "target_prefix: {:?},", metadata.target_prefix)?;
-    writeln!(text, "protocol: Protocol::{},", protocol(&metadata.protocol, metadata.json_version.as_deref())?)?;
+    writeln!(text, "protocol: Protocol::{},", protocol(metadata)?)?;
     writeln!(text, "xml_namespace: {:?},", xml_namespace(&metadata.xml_namespace))?;
     writeln!(text, "constraint_error: {:?},", config.constraint_error)?;
     Ok(text + "operations: OPERATIONS,\n};\n\n")
 }
 
-fn protocol(protocol: &str, json_version: Option<&str>) -> Result<&'static str> {
-    Ok(match (protocol, json_version) {
-        ("json", Some("1.0")) => "AwsJson10",
-        ("json", _) => "AwsJson11",
-        ("query", _) => "Query",
-        ("ec2", _) => "Ec2",
-        ("rest-json", _) => "RestJson",
-        ("rest-xml", _) => "RestXml",
-        _ => bail!("the generator does not know the protocol {protocol}"),
-    })
+/// The protocol the model names, or else the first it lists that we have a name for: some favour CBOR.
+fn protocol(metadata: &Metadata) -> Result<&'static str> {
+    let mut spoken = std::iter::once(&metadata.protocol).chain(&metadata.protocols);
+    let known = spoken.find_map(|protocol| protocol_variant(protocol, metadata.json_version.as_deref()));
+    known.with_context(|| format!("the generator does not know the protocol {}", metadata.protocol))
+}
+
+fn protocol_variant(protocol: &str, json_version: Option<&str>) -> Option<&'static str> {
+    match (protocol, json_version) {
+        ("json", Some("1.0")) => Some("AwsJson10"),
+        ("json", _) => Some("AwsJson11"),
+        ("query", _) => Some("Query"),
+        ("ec2", _) => Some("Ec2"),
+        ("rest-json", _) => Some("RestJson"),
+        ("rest-xml", _) => Some("RestXml"),
+        _ => None,
+    }
 }
 
 fn operation_entry(types: &Types, statics: &Statics, operation: &Operation) -> Result<String> {

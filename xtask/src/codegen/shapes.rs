@@ -11,15 +11,14 @@ pub fn generate(types: &Types) -> Result<String> {
     for (name, shape) in types.structures() {
         structures += &structure(types, name, shape)?;
     }
-    Ok(imports(&structures) + &structures)
+    Ok(imports(types, &structures) + &structures)
 }
 
 /// Only what the text uses, so that the compiler has nothing to remark.
-fn imports(text: &str) -> String {
+fn imports(types: &Types, text: &str) -> String {
+    let enums = if types.enums().next().is_some() { "use super::enums::*;\n" } else { "" };
     let maps = if text.contains("BTreeMap<") { "use std::collections::BTreeMap;\n" } else { "" };
-    format!(
-        "#[allow(unused_imports)] // not every service has enums\nuse super::enums::*;\nuse serde::{{Deserialize, Serialize}};\n{maps}\n"
-    )
+    format!("{enums}use serde::{{Deserialize, Serialize}};\n{maps}\n")
 }
 
 fn structure(types: &Types, name: &str, shape: &Shape) -> Result<String> {

@@ -72,8 +72,7 @@ fn check(file: &str, expected: Expect) {
 fn names_that_are_taken_step_aside_and_recursion_is_boxed() {
     check(
         "shapes.rs",
-        expect![[r##"
-            #[allow(unused_imports)] // not every service has enums
+        expect![[r#"
             use super::enums::*;
             use serde::{Deserialize, Serialize};
             use std::collections::BTreeMap;
@@ -103,7 +102,7 @@ fn names_that_are_taken_step_aside_and_recursion_is_boxed() {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub at: Option<wire::Timestamp>,
             }
-        "##]],
+        "#]],
     );
     check(
         "enums.rs",

@@ -83,6 +83,10 @@ impl<'a> Types<'a> {
         self.used.iter().map(|(name, shape)| (*name, *shape)).filter(|(_, shape)| shape.is_structure())
     }
 
+    pub fn enums(&self) -> impl Iterator<Item = (&'a str, &'a Shape)> {
+        self.used.iter().map(|(name, shape)| (*name, *shape)).filter(|(_, shape)| shape.is_enum())
+    }
+
     /// The type of a member of `owner`, inside its `Option`.
     pub fn of_member(&self, owner: &str, member: &Reference) -> Result<String> {
         let plain = self.of_shape(&member.shape)?;

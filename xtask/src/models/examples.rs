@@ -11,7 +11,10 @@ pub fn reduce(published: &Value, model: &Value) -> Result<Value> {
         let Some(operation_model) = model["operations"].get(operation) else { continue };
         let mut kept = Vec::new();
         for example in examples.as_array().context("an operation's examples are not a list")? {
-            kept.push(bodies(example, operation_model, &model["shapes"])?);
+            match bodies(example, operation_model, &model["shapes"]) {
+                Ok(bodies) => kept.push(bodies),
+                Err(error) => eprintln!("an example of {operation} is left out: {error:#}"),
+            }
         }
         reduced.insert(operation.clone(), Value::Array(kept));
     }
@@ -56,10 +59,15 @@ fn on_the_wire(value: &Value, shape: &str, shapes: &Value) -> Result<Value> {
 }
 
 fn epoch_seconds(time: &str) -> Result<Value> {
-    let time: jiff::Timestamp = time.parse().with_context(|| format!("{time} is not a time"))?;
-    let millis = time.as_millisecond();
-    if millis % 1000 == 0 {
-        return Ok(Value::from(millis / 1000));
+    let seconds = match time.parse() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let time: jiff::Timestamp = time.parse().with_context(|| format!("{time} is not a time"))?;
+            time.as_millisecond() as f64 / 1000.0
+        }
+    };
+    if seconds.fract() == 0.0 {
+        return Ok(Value::from(seconds as i64));
     }
-    Number::from_f64(millis as f64 / 1000.0).map(Value::Number).context("a time is finite")
+    Number::from_f64(seconds).map(Value::Number).context("a time is finite")
 }

@@ -12,6 +12,7 @@ const METADATA: &[&str] = &[
     "globalEndpoint",
     "jsonVersion",
     "protocol",
+    "protocols",
     "serviceId",
     "signatureVersion",
     "signingName",

@@ -38,6 +38,6 @@ pub fn encode_error(error: &Error) -> Bytes {
     let mut body = Map::new();
     body.insert("__type".to_owned(), Value::from(error.code.as_str()));
     body.insert("message".to_owned(), Value::from(error.message.as_str()));
-    body.extend(error.extra.clone());
+    body.extend(error.extra.as_ref().clone());
     Bytes::from(Value::Object(body).to_string())
 }

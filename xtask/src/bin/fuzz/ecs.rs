@@ -33,7 +33,7 @@ impl EachOperation for Targets {
             name: format!("ecs {}", Op::NAME),
             seeds,
             invent: Box::new(move |rng| bodies::invent(shape, rng)),
-            run: Box::new(run::<Op>),
+            run: run::<Op>,
         });
     }
 }

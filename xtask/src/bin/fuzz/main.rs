@@ -27,10 +27,13 @@ pub struct Target {
     /// Bodies that are nearly right.
     pub seeds: Vec<Vec<u8>>,
     /// A body of the shape the target expects, with some things wrong.
-    pub invent: Box<dyn Fn(&mut Rng) -> Vec<u8>>,
-    /// Whether it took the body, or which promise was broken.
-    pub run: Box<dyn Fn(&[u8]) -> Result<bool, String>>,
+    pub invent: Invent,
+    pub run: Run,
 }
+
+pub type Invent = Box<dyn Fn(&mut Rng) -> Vec<u8>>;
+/// Whether the target took the body, or which promise was broken.
+pub type Run = fn(&[u8]) -> Result<bool, String>;
 
 /// What became of the bodies of one target.
 #[derive(Default)]
