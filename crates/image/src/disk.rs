@@ -144,9 +144,9 @@ fn remove_quietly(path: &Path) {
     }
 }
 
-/// Locks a file, which is made when missing, or a directory.
+/// Locks a directory, or a file, which is made when missing and is to be read and appended to.
 pub fn lock(path: &Path, how: FlockArg) -> Result<Flock<File>> {
-    let file = if path.is_dir() { File::open(path) } else { File::options().create(true).append(true).open(path) };
+    let file = if path.is_dir() { File::open(path) } else { File::options().create(true).read(true).append(true).open(path) };
     let file = file.context(path.display())?;
     Flock::lock(file, how).map_err(|(_, errno)| errno).context(path.display())
 }
@@ -159,9 +159,13 @@ pub fn hold(path: &Path) -> Result<Option<Flock<File>>> {
         Err(error) => return Err(Error::io(path.display().to_string(), &error)),
     };
     let held = Flock::lock(file, FlockArg::LockShared).map_err(|(_, errno)| errno).context(path.display())?;
-    let locked = held.metadata().context(path.display())?.ino();
-    let still_there = fs::metadata(path).is_ok_and(|metadata| metadata.ino() == locked);
-    Ok(still_there.then_some(held))
+    Ok(is_still(&held, path).then_some(held))
+}
+
+/// Whether what was locked is what the path leads to: it may have been removed before the lock was had.
+pub fn is_still(locked: &File, path: &Path) -> bool {
+    let inode = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    inode(locked.metadata()).is_some_and(|locked| inode(fs::metadata(path)) == Some(locked))
 }
 
 pub fn sync_directory(path: &Path) -> io::Result<()> {

@@ -35,10 +35,6 @@ impl Descriptor {
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
         Descriptor { media_type: media_type.to_owned(), digest, size, platform: None, annotations: BTreeMap::new() }
     }
-
-    pub fn is_list(&self) -> bool {
-        self.media_type == OCI_INDEX || self.media_type == DOCKER_LIST
-    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

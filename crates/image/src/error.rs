@@ -31,6 +31,12 @@ pub enum Error {
     ManifestUnknown { reference: String, detail: String },
 
     #[error(
+        "The task can’t pull the image. Check whether the image exists. Error response from daemon: \
+         repository {repository} not found: name unknown: {detail}"
+    )]
+    RepositoryUnknown { repository: String, detail: String },
+
+    #[error(
         "The task cannot pull {reference} from the registry {registry}. There is a connection issue between the task and the \
          registry. Check your task network configuration. : failed to do request: Get {url}: {detail}"
     )]

@@ -4,13 +4,13 @@
 use crate::digest::{Digest, Hasher};
 use crate::document::{Configuration, Execution, RootFs, manifest_of};
 use crate::error::{Context, Error, Result};
-use crate::install::{Complete, blocking};
+use crate::install::{Complete, Shelf, Shipped, blocking};
 use crate::layer::unpack::Expected;
 use crate::names::Origin;
 use crate::platform::Platform;
 use crate::store::Store;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tar::{EntryType, Header};
@@ -47,21 +47,30 @@ impl Store {
         let held = match self.shelf.layers.hold(&self.shelf.disk, &diff_id)? {
             Some(held) => held,
             None => {
-                let (shelf, expected) = (self.shelf.clone(), Expected { blob: None, diff_id: diff_id.clone() });
-                let open = move || -> Result<crate::install::Source> {
-                    let scratch = shelf.disk.scratch()?;
-                    let path = scratch.path().join("layer");
-                    let mut file = File::options().read(true).write(true).create_new(true).open(&path).context(path.display())?;
-                    write(&files, &mut file).context(path.display())?;
-                    file.rewind().context(path.display())?;
-                    Ok(Box::new(file))
-                };
-                self.shelf.unpack(turn, &diff_id, expected, &[], open).await?
+                let expected = Expected { blob: None, diff_id: diff_id.clone() };
+                let from = Packed { shelf: self.shelf.clone(), files };
+                self.shelf.unpack(turn, &diff_id, expected, &[], from).await?
             }
         };
         let image = Complete { digest, manifest, configuration, layers: vec![held], origin: Origin::Static };
         let shelf = self.shelf.clone();
         blocking(move || shelf.finish(image, &[reference.key()])).await
+    }
+}
+
+struct Packed {
+    shelf: Arc<Shelf>,
+    files: Arc<Vec<StaticFile>>,
+}
+
+impl Shipped for Packed {
+    fn open(&self) -> Result<Box<dyn Read + Send>> {
+        let scratch = self.shelf.disk.scratch()?;
+        let path = scratch.path().join("layer");
+        let mut file = File::options().read(true).write(true).create_new(true).open(&path).context(path.display())?;
+        write(&self.files, &mut file).and_then(|()| file.rewind()).context(path.display())?;
+        // The file has no name from here on, and goes with its reader.
+        Ok(Box::new(file))
     }
 }
 

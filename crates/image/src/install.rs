@@ -35,7 +35,13 @@ pub struct Complete {
     pub origin: Origin,
 }
 
-pub type Source = Box<dyn Read + Send>;
+/// Where a layer's bytes come from.
+pub trait Shipped: Send + 'static {
+    fn open(&self) -> Result<Box<dyn Read + Send>>;
+
+    /// The layer is there, or cannot be made of these bytes: they are of no more use.
+    fn used(&mut self) {}
+}
 
 impl Shelf {
     pub fn open(root: PathBuf) -> Result<Shelf> {
@@ -70,7 +76,7 @@ impl Shelf {
         chain_id: &Digest,
         expected: Expected,
         below: &[Held],
-        open: impl FnOnce() -> Result<Source> + Send + 'static,
+        mut from: impl Shipped,
     ) -> Result<Held> {
         let cancel = Cancel::default();
         let _cancel = CancelOnDrop(cancel.clone());
@@ -78,13 +84,28 @@ impl Shelf {
         let (shelf, chain_id) = (self.clone(), chain_id.clone());
         blocking(move || {
             let _turn = turn;
-            let scratch = shelf.disk.scratch()?;
-            let root = scratch.path().join("layer");
-            make_root(&root).context(root.display())?;
-            unpack(open()?, &expected, &lower, &root, &cancel)?;
-            shelf.layers.commit(&shelf.disk, &root, &chain_id)
+            let unpacked = shelf.make_layer(&chain_id, &expected, &lower, &from, &cancel);
+            if unpacked.is_ok() || !cancel.is_cancelled() {
+                from.used();
+            }
+            unpacked
         })
         .await
+    }
+
+    fn make_layer(
+        &self,
+        chain_id: &Digest,
+        expected: &Expected,
+        lower: &[PathBuf],
+        from: &impl Shipped,
+        cancel: &Cancel,
+    ) -> Result<Held> {
+        let scratch = self.disk.scratch()?;
+        let root = scratch.path().join("layer");
+        make_root(&root).context(root.display())?;
+        unpack(from.open()?, expected, lower, &root, cancel)?;
+        self.layers.commit(&self.disk, &root, chain_id)
     }
 
     /// Writes the documents and then the names. After this the image survives any crash.

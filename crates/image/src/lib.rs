@@ -13,7 +13,9 @@ mod layer;
 mod load;
 mod names;
 mod platform;
+mod policy;
 mod progress;
+mod pull;
 mod reference;
 mod store;
 

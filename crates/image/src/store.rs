@@ -5,7 +5,9 @@ use crate::error::{Error, Result};
 use crate::install::{Shelf, blocking};
 use crate::names::{Origin, Record};
 use crate::platform::Platform;
+use crate::policy::{self, Policy};
 use crate::progress::Progress;
+use crate::pull::{Clients, Flights};
 use crate::reference::Reference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -47,6 +49,8 @@ impl Default for Config {
 pub struct Store {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) config: Arc<Config>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) flights: Arc<Flights>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +65,8 @@ pub struct Listed {
 impl Store {
     /// Several stores, also of several processes, may have one root open.
     pub fn open(root: PathBuf, config: Config) -> Result<Store> {
-        Ok(Store { shelf: Arc::new(Shelf::open(root)?), config: Arc::new(config) })
+        let shelf = Arc::new(Shelf::open(root)?);
+        Ok(Store { shelf, config: Arc::new(config), clients: Arc::default(), flights: Arc::default() })
     }
 
     /// The image for a name, pulled if the policy of ECS's agent says so (`ECS_IMAGE_PULL_BEHAVIOR=default`): tags are
@@ -69,10 +74,19 @@ impl Store {
     pub async fn ensure(&self, reference: &str, auth: Option<RegistryAuth>, progress: Progress) -> Result<workload::Image> {
         let reference = self.parse(reference)?;
         let here = self.here(&reference)?;
-        let _ = (auth, progress);
-        match here {
-            Some((_, image)) => Ok(image),
-            None => Err(Error::NoRegistry(reference.to_string())),
+        let origin = here.as_ref().map(|(record, _)| record.origin);
+        let has_registry = reference.registry.is_some() || self.config.default_registry.is_some();
+        match (policy::decide(origin, reference.digest.is_some(), has_registry), here) {
+            (Policy::Use, Some((_, image))) => Ok(image),
+            (Policy::Pull, None) => self.pull(&reference, auth, None, progress).await,
+            (Policy::PullOrUse, Some((record, image))) => {
+                let pulled = self.pull(&reference, auth, Some(record), progress).await;
+                Ok(pulled.unwrap_or_else(|error| {
+                    tracing::warn!(%reference, %error, "cannot pull; the image that is here is used");
+                    image
+                }))
+            }
+            _ => Err(Error::NoRegistry(reference.to_string())),
         }
     }
 

@@ -24,6 +24,12 @@ pub struct Expected {
 #[derive(Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
+impl Cancel {
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Cancels when dropped.
 pub struct CancelOnDrop(pub Cancel);
 
@@ -81,7 +87,7 @@ struct Cancellable<R> {
 
 impl<R: Read> Read for Cancellable<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cancel.0.load(Ordering::Relaxed) {
+        if self.cancel.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
         self.inner.read(buffer)

@@ -13,7 +13,7 @@ use crate::names::Origin;
 use crate::reference::Reference;
 use crate::store::Store;
 use plan::{Name, Planned};
-use source::Source;
+use source::{Part, Source};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,9 +52,9 @@ impl Store {
             let held = match self.shelf.layers.hold(&self.shelf.disk, &chain_id)? {
                 Some(held) => held,
                 None => {
-                    let (source, path) = (source.clone(), layer.path.clone());
+                    let part = Part { source: source.clone(), name: layer.path.clone() };
                     let expected = Expected { blob: layer.digest.clone(), diff_id };
-                    self.shelf.unpack(turn, &chain_id, expected, &layers, move || source.read(&path)).await?
+                    self.shelf.unpack(turn, &chain_id, expected, &layers, part).await?
                 }
             };
             layers.push(held);

@@ -5,7 +5,7 @@ use crate::compression::{decompress, is_compressed};
 use crate::digest::Digest;
 use crate::disk::{Disk, Scratch};
 use crate::error::{Context, Error, Result};
-use crate::install;
+use crate::install::Shipped;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -23,6 +23,18 @@ pub struct Source {
     pub file: PathBuf,
     files: Files,
     _plain: Option<Scratch>,
+}
+
+/// One file of it, as a layer.
+pub struct Part {
+    pub source: Arc<Source>,
+    pub name: String,
+}
+
+impl Shipped for Part {
+    fn open(&self) -> Result<Box<dyn Read + Send>> {
+        self.source.read(&self.name)
+    }
 }
 
 enum Files {
@@ -57,7 +69,7 @@ impl Source {
         })
     }
 
-    pub fn read(&self, name: &str) -> Result<install::Source> {
+    pub fn read(&self, name: &str) -> Result<Box<dyn Read + Send>> {
         match self.find(name)? {
             Found::Path(path) => Ok(Box::new(File::open(&path).context(path.display())?)),
             Found::Section(section) => Ok(Box::new(section)),

@@ -4,4 +4,5 @@
 mod gc;
 mod layers;
 mod load;
+mod pull;
 mod support;

@@ -1,6 +1,7 @@
 //! What the tests build images with.
 
 pub mod archive;
+pub mod registry;
 pub mod tree;
 
 use image::{Config, Platform, Store};
