@@ -61,6 +61,7 @@ pub fn service() -> Service {
         .read::<api::UpdateContainerAgent, _>(container_instance::update_container_agent)
         .reconcile::<task::Expiry>()
         .reconcile::<task::Retention>()
+        .reconcile::<task_definition::Deletion>()
         .table::<capacity_provider::CapacityProvider>()
         .table::<cluster::Cluster>()
         .table::<container_instance::ContainerInstance>()

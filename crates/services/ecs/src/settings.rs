@@ -170,3 +170,57 @@ pub fn delete_account_setting(
     tx.delete::<AccountSetting>(key(&call.scope, &principal, &name).as_str());
     Ok(api::DeleteAccountSettingResponse { setting: Some(view(&name, &value, &principal)) })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Plane;
+    use serde_json::{Value, json};
+
+    const USER: &str = "arn:aws:iam::123456789012:user/u";
+
+    fn listed(plane: &mut Plane, body: Value) -> Vec<String> {
+        let answer = plane.ok("ListAccountSettings", body);
+        let settings = answer["settings"].as_array().unwrap().iter();
+        settings.map(|one| format!("{}={}", one["name"].as_str().unwrap(), one["value"].as_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_principal_has_its_own_then_the_roots_then_awss() {
+        let mut plane = Plane::new();
+        let effective = json!({"principalArn": USER, "name": "containerInsights", "effectiveSettings": true});
+        let own = json!({"principalArn": USER, "name": "containerInsights"});
+        assert_eq!(listed(&mut plane, effective.clone()), ["containerInsights=disabled"]);
+        plane.ok("PutAccountSettingDefault", json!({"name": "containerInsights", "value": "enabled"}));
+        assert_eq!(listed(&mut plane, effective.clone()), ["containerInsights=enabled"]);
+        assert!(listed(&mut plane, own.clone()).is_empty());
+        let answer =
+            plane.ok("PutAccountSetting", json!({"name": "containerInsights", "value": "enhanced", "principalArn": USER}));
+        assert_eq!(
+            answer["setting"],
+            json!({"name": "containerInsights", "value": "enhanced", "principalArn": USER, "type": "user"})
+        );
+        assert_eq!(listed(&mut plane, own.clone()), ["containerInsights=enhanced"]);
+        plane.ok("DeleteAccountSetting", json!({"name": "containerInsights", "principalArn": USER}));
+        assert_eq!(listed(&mut plane, effective), ["containerInsights=enabled"]);
+        let cluster = plane.ok("CreateCluster", json!({}));
+        assert_eq!(cluster["cluster"]["settings"][0]["value"], "enabled", "new clusters begin with the account's setting");
+    }
+
+    #[test]
+    fn values_are_those_of_the_setting() {
+        let refused = Plane::new().refused("PutAccountSetting", json!({"name": "fargateTaskRetirementWaitPeriod", "value": "8"}));
+        assert_eq!(
+            refused,
+            "InvalidParameterException: Invalid value '8' for fargateTaskRetirementWaitPeriod: should be one of [0,7,14]"
+        );
+    }
+
+    #[test]
+    fn every_setting_of_the_model_has_a_default() {
+        let mut known: Vec<&str> = super::SETTINGS.iter().map(|(name, ..)| *name).collect();
+        let mut modelled = api_ecs::SettingName::VALUES.to_vec();
+        known.sort();
+        modelled.sort();
+        assert_eq!(known, modelled);
+    }
+}

@@ -148,6 +148,8 @@ impl Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Plane;
+    use serde_json::json;
 
     fn tag(key: &str, value: &str) -> Tag {
         Tag { key: Some(key.to_owned()), value: Some(value.to_owned()) }
@@ -177,5 +179,39 @@ mod tests {
             merged(vec![tag("a", "1"), tag("b", "2")], vec![tag("c", "3"), tag("a", "4")]),
             [tag("a", "4"), tag("b", "2"), tag("c", "3")]
         );
+    }
+
+    #[test]
+    fn everything_that_has_tags_is_tagged_by_its_arn() {
+        let mut plane = Plane::with_node();
+        plane.ok("CreateCapacityProvider", json!({"name": "mine", "autoScalingGroupProvider": {"autoScalingGroupArn": "a"}}));
+        let containers = json!([{"name": "app", "image": "i", "memory": 8}]);
+        plane.ok("RegisterTaskDefinition", json!({"family": "web", "containerDefinitions": containers}));
+        let task = plane.ok("RunTask", json!({"taskDefinition": "web"}))["tasks"][0]["taskArn"].clone();
+        let instance = plane.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
+        let arn = |resource: &str| json!(format!("arn:aws:ecs:us-east-1:123456789012:{resource}"));
+        for arn in [task, instance, arn("cluster/default"), arn("task-definition/web:1"), arn("capacity-provider/mine")] {
+            plane
+                .ok("TagResource", json!({"resourceArn": arn, "tags": [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]}));
+            plane.ok("UntagResource", json!({"resourceArn": arn, "tagKeys": ["a", "c"]}));
+            let answer = plane.ok("ListTagsForResource", json!({"resourceArn": arn}));
+            assert_eq!(answer["tags"], json!([{"key": "b", "value": "2"}]), "{arn}");
+        }
+        let mut listed = |arn: &str| plane.refused("ListTagsForResource", json!({"resourceArn": arn}));
+        let cases = [
+            ("web", "InvalidParameterException: The ARN provided is invalid."),
+            ("arn:aws:ecs:us-east-1:123456789012:cluster/none", "ClusterNotFoundException: Cluster not found."),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:task/default/0f3a",
+                "ResourceNotFoundException: The specified resource could not be found.",
+            ),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:task/0f3a",
+                "InvalidParameterException: Long arn format must be used for tagging operations",
+            ),
+        ];
+        for (arn, expected) in cases {
+            assert_eq!(listed(arn), expected);
+        }
     }
 }

@@ -2,6 +2,8 @@
 //! Records say truthfully what was asked for; nothing here launches a machine.
 
 mod ops;
+#[cfg(test)]
+mod tests;
 
 pub use ops::*;
 

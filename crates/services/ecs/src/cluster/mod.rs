@@ -2,6 +2,8 @@
 
 mod ops;
 mod strategy;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use ops::*;

@@ -1,6 +1,8 @@
 //! A container instance: a node's registration in one cluster.
 
 mod ops;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use ops::*;

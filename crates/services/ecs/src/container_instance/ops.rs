@@ -32,7 +32,7 @@ pub fn list_container_instances(
 }
 
 fn matches(image: &Image, instance: &ContainerInstance, request: &Request, expression: &constraint::Expr) -> bool {
-    let Some(mut candidate) = fleet::candidate(image, instance) else { return false };
+    let mut candidate = fleet::candidate(image, instance);
     candidate.running_tasks = fleet::running_tasks(image, instance);
     expression.eval(&candidate.facts(request, 0))
 }

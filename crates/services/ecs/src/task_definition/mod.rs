@@ -4,10 +4,14 @@ mod attributes;
 pub mod check;
 mod compatibility;
 mod defaults;
+mod forget;
 mod ops;
 mod register;
 pub mod resources;
+#[cfg(test)]
+mod tests;
 
+pub use forget::Deletion;
 pub use ops::*;
 pub use register::register_task_definition;
 
@@ -16,6 +20,9 @@ use api_ecs as api;
 use base::{Arn, Scope};
 use serde::{Deserialize, Serialize};
 use store::{Image, Index, Key, Record};
+
+/// Index of the revisions whose deletion was asked for.
+const DELETING: &str = "deleting";
 
 /// One revision. Written by register, deregister and delete; never forgotten while anything names it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +95,9 @@ impl Record for TaskDefinition {
 
     fn indexes(&self, index: &mut Index) {
         index.add("family", format!("{}/{}", self.scope, self.family));
+        if self.definition.status == Some(api::TaskDefinitionStatus::DeleteInProgress) {
+            index.add(DELETING, "");
+        }
     }
 }
 
