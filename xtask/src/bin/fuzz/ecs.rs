@@ -1,16 +1,18 @@
-//! The inputs of every ECS operation. What they promise: a refusal has one of two codes, what passes the model's checks fits the
+//! The inputs of every ECS operation, and the rules a task definition is registered under. What they promise: a refusal has one of two codes, what passes the model's checks fits the
 //! typed input, and what was taken is taken again, as the same, once it is encoded.
 
-use crate::{Target, bodies};
+use crate::{Run, Target, bodies};
 use api_ecs::MODEL;
+use base::Rng;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use wire::{EachOperation, Operation};
+use wire::{EachOperation, Fault, Operation};
 
 pub fn targets() -> Vec<Target> {
     let examples = serde_json::from_str(include_str!("../../../../models/ecs.examples.json"));
     let mut targets = Targets { examples: examples.expect("the examples are JSON"), targets: Vec::new() };
     api_ecs::each_operation(&mut targets);
+    targets.add::<api_ecs::RegisterTaskDefinition>("ecs task definition rules", rules);
     targets.targets
 }
 
@@ -26,15 +28,27 @@ impl EachOperation for Targets {
         Op::Input: Serialize,
         Op::Output: DeserializeOwned,
     {
+        self.add::<Op>(&format!("ecs {}", Op::NAME), run::<Op>);
+    }
+}
+
+impl Targets {
+    fn add<Op: Operation>(&mut self, name: &str, run: Run) {
         let examples = self.examples.get(Op::NAME).and_then(Value::as_array);
         let seeds = examples.into_iter().flatten().map(|example| example["input"].to_string().into_bytes()).collect();
         let shape = MODEL.operation(Op::NAME).and_then(|operation| operation.input);
-        self.targets.push(Target {
-            name: format!("ecs {}", Op::NAME),
-            seeds,
-            invent: Box::new(move |rng| bodies::invent(shape, rng)),
-            run: run::<Op>,
-        });
+        let invent = Box::new(move |rng: &mut Rng| bodies::invent(shape, rng));
+        self.targets.push(Target { name: name.to_owned(), seeds, invent, run });
+    }
+}
+
+/// The rules are total: whatever the model lets through gets a verdict, and one of the caller's fault.
+fn rules(body: &[u8]) -> Result<bool, String> {
+    let Ok(request) = wire::decode::<api_ecs::RegisterTaskDefinition>(&MODEL, body) else { return Ok(false) };
+    match ecs::task_definition::check::check(&request) {
+        Ok(()) => Ok(true),
+        Err(error) if error.fault() == Fault::Sender && !error.message().is_empty() => Ok(false),
+        Err(error) => Err(format!("judged as {error}")),
     }
 }
 
