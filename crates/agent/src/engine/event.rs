@@ -105,7 +105,7 @@ pub struct Exit {
 }
 
 /// A network namespace and how it is reached.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attachment {
     pub netns: PathBuf,
     pub address: Option<Address>,

@@ -34,7 +34,6 @@ pub struct Task {
     #[serde(skip)]
     pub volumes: Step,
     /// By attachment id; all that this task may hold.
-    #[serde(skip)]
     pub networks: BTreeMap<String, Network>,
     #[serde(skip)]
     pub close: Step,
@@ -80,10 +79,14 @@ pub enum Life {
     Ended,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Network {
+    #[serde(skip)]
     pub attach: Step,
+    /// Stays when it is detached: an address is part of what a stopped task was.
     pub attachment: Option<Attachment>,
+    #[serde(skip)]
     pub detach: Step,
 }
 
@@ -122,7 +125,9 @@ impl Task {
     }
 
     fn with_spec(mut self, spec: Arc<TaskSpec>) -> Task {
-        self.networks = super::network::plugs(&spec).into_iter().map(|p| (p.id, Network::default())).collect();
+        for plug in super::network::plugs(&spec) {
+            self.networks.entry(plug.id).or_default();
+        }
         self.volumes = if spec.volumes.is_empty() { Step::Done } else { Step::Todo };
         self.spec = spec;
         self

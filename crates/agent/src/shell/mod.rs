@@ -70,6 +70,9 @@ pub struct Agent {
     facts: NodeFacts,
     stop: watch::Sender<bool>,
     work: JoinHandle<()>,
+    /// To be the last to hold it; a killed process needs no such thing.
+    #[cfg(test)]
+    memory: Arc<Memory>,
 }
 
 impl Agent {
@@ -94,8 +97,16 @@ impl Agent {
         let hands = Hands { runtime, network, images, volumes, hostname: facts::hostname() };
         let (stop, stopped) = watch::channel(false);
         let shell = Shell::new(config, hands, memory, link, stopped);
+        #[cfg(test)]
+        let memory = Arc::clone(&shell.memory);
         let work = tokio::spawn(shell.run(facts.clone()));
-        Ok(Agent { facts, stop, work })
+        Ok(Agent {
+            facts,
+            stop,
+            work,
+            #[cfg(test)]
+            memory,
+        })
     }
 
     pub fn facts(&self) -> &NodeFacts {
