@@ -12,6 +12,7 @@ pub enum Reason {
     Agent,
     Cpu,
     Memory,
+    Gpu,
     Ports,
     Attribute,
     MemberOf,
@@ -24,6 +25,7 @@ impl Reason {
             Reason::Agent => "AGENT",
             Reason::Cpu => "RESOURCE:CPU",
             Reason::Memory => "RESOURCE:MEMORY",
+            Reason::Gpu => "RESOURCE:GPU",
             Reason::Ports => "RESOURCE:PORTS",
             Reason::Attribute => "ATTRIBUTE",
             Reason::MemberOf => "MemberOf placement constraint unsatisfied.",
@@ -54,6 +56,10 @@ pub fn check(request: &Request, candidate: &Candidate, already: u32) -> Result<(
         return Err(Reason::Agent);
     }
     candidate.ledger.check(&candidate.node.facts, &request.claim, already)?;
+    // No node has one yet.
+    if request.gpus > 0 {
+        return Err(Reason::Gpu);
+    }
     if !has_attributes(request, candidate) {
         return Err(Reason::Attribute);
     }

@@ -1,4 +1,5 @@
-//! The candidates there are, from rows.
+//! The candidates there are, from rows. A row is looked at when placement asks for it: a task without a strategy needs to see
+//! a few of thousands.
 
 use super::{Candidate, Request, Rule};
 use crate::cluster::Cluster;
@@ -8,21 +9,58 @@ use crate::task::{Last, Task};
 use std::sync::LazyLock;
 use store::Image;
 
-static UNUSED: LazyLock<Ledger> = LazyLock::new(Ledger::default);
+/// Candidates by index, the same one each time.
+pub trait Fleet {
+    fn len(&self) -> usize;
+    fn candidate(&self, index: usize) -> Candidate<'_>;
 
-/// The ACTIVE container instances of a cluster, in the order of their ids.
-pub fn instances<'a>(image: &'a Image, cluster: &Cluster, request: &Request) -> Vec<Candidate<'a>> {
-    let prefix = format!("{}/{}/", cluster.scope, cluster.name);
-    let asks_running = request.rules.iter().any(|rule| matches!(rule, Rule::MemberOf(expr) if expr.looks_at_running_tasks()));
-    let running = |instance: &ContainerInstance| if asks_running { running_tasks(image, instance) } else { 0 };
-    let instances = image.prefix::<ContainerInstance>(&prefix).filter(|instance| !instance.draining);
-    instances.filter_map(|instance| Some(Candidate { running_tasks: running(instance), ..candidate(image, instance)? })).collect()
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
-/// One instance, whatever its state.
-pub fn candidate<'a>(image: &'a Image, instance: &'a ContainerInstance) -> Option<Candidate<'a>> {
-    let node = image.get::<Node>(&instance.node)?;
-    Some(Candidate { node, ledger: ledger(image, node), instance: Some(instance), running_tasks: 0 })
+impl Fleet for Vec<Candidate<'_>> {
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    fn candidate(&self, index: usize) -> Candidate<'_> {
+        self[index]
+    }
+}
+
+static UNUSED: LazyLock<Ledger> = LazyLock::new(Ledger::default);
+static GONE: LazyLock<Node> = LazyLock::new(Node::default);
+
+/// The ACTIVE container instances of a cluster, in the order of their ids.
+pub struct Instances<'a> {
+    image: &'a Image,
+    rows: Vec<&'a ContainerInstance>,
+    asks_running: bool,
+}
+
+pub fn instances<'a>(image: &'a Image, cluster: &Cluster, request: &Request) -> Instances<'a> {
+    let prefix = format!("{}/{}/", cluster.scope, cluster.name);
+    let rows = image.prefix::<ContainerInstance>(&prefix).filter(|instance| !instance.draining).collect();
+    let asks = |rule: &Rule| matches!(rule, Rule::MemberOf(expression) if expression.looks_at_running_tasks());
+    Instances { image, rows, asks_running: request.rules.iter().any(asks) }
+}
+
+impl Fleet for Instances<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn candidate(&self, index: usize) -> Candidate<'_> {
+        let running_tasks = if self.asks_running { running_tasks(self.image, self.rows[index]) } else { 0 };
+        Candidate { running_tasks, ..candidate(self.image, self.rows[index]) }
+    }
+}
+
+/// One instance, whatever its state. One whose node is unknown is as good as disconnected.
+pub fn candidate<'a>(image: &'a Image, instance: &'a ContainerInstance) -> Candidate<'a> {
+    let node = image.get::<Node>(&instance.node).unwrap_or(&GONE);
+    Candidate { node, ledger: ledger(image, node), instance: Some(instance), running_tasks: 0 }
 }
 
 /// Every node that could take a FARGATE task: such tasks know no container instance.

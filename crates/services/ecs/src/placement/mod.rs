@@ -14,6 +14,7 @@ mod tests;
 
 pub use candidate::Candidate;
 pub use fit::Reason;
+pub use fleet::Fleet;
 pub use request::{Field, Request, Resource, Rule, Strategy, Wanted};
 
 use base::Rng;
@@ -27,10 +28,15 @@ pub struct Placement {
     pub rejected: Vec<(usize, Reason)>,
 }
 
-pub fn place(request: &Request, candidates: &[Candidate], rng: &mut Rng) -> Placement {
+pub fn place(request: &Request, fleet: &dyn Fleet, rng: &mut Rng) -> Placement {
     if strategy::effective(&request.strategies).is_empty() {
-        return drawn(request, candidates, rng);
+        return drawn(request, fleet, rng);
     }
+    let candidates: Vec<Candidate> = (0..fleet.len()).map(|index| fleet.candidate(index)).collect();
+    ordered(request, &candidates, rng)
+}
+
+fn ordered(request: &Request, candidates: &Vec<Candidate>, rng: &mut Rng) -> Placement {
     let mut order = Order::new(request, candidates);
     let mut batch = Batch::new(request, candidates);
     for index in 0..candidates.len() {
@@ -45,9 +51,9 @@ pub fn place(request: &Request, candidates: &[Candidate], rng: &mut Rng) -> Plac
 }
 
 /// Without an order nobody is looked at before it is drawn.
-fn drawn(request: &Request, candidates: &[Candidate], rng: &mut Rng) -> Placement {
-    let mut batch = Batch::new(request, candidates);
-    let mut hat: Vec<usize> = (0..candidates.len()).collect();
+fn drawn(request: &Request, fleet: &dyn Fleet, rng: &mut Rng) -> Placement {
+    let mut batch = Batch::new(request, fleet);
+    let mut hat: Vec<usize> = (0..fleet.len()).collect();
     while batch.chosen.len() < request.count {
         if hat.is_empty() {
             return batch.short();
@@ -68,23 +74,23 @@ fn drawn(request: &Request, candidates: &[Candidate], rng: &mut Rng) -> Placemen
 /// fit need not be asked again.
 struct Batch<'a> {
     request: &'a Request,
-    candidates: &'a [Candidate<'a>],
+    fleet: &'a dyn Fleet,
     placed: Vec<u32>,
     chosen: Vec<usize>,
     rejected: Vec<(usize, Reason)>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(request: &'a Request, candidates: &'a [Candidate<'a>]) -> Batch<'a> {
-        let (placed, chosen) = (vec![0; candidates.len()], Vec::with_capacity(request.count));
-        Batch { request, candidates, placed, chosen, rejected: Vec::new() }
+    fn new(request: &'a Request, fleet: &'a dyn Fleet) -> Batch<'a> {
+        let (placed, chosen) = (vec![0; fleet.len()], Vec::with_capacity(request.count));
+        Batch { request, fleet, placed, chosen, rejected: Vec::new() }
     }
 
     /// Hands on the instance's rank if it can take another task.
     fn offer(&mut self, index: usize, take: impl FnOnce(Rank)) {
-        let (candidate, already) = (&self.candidates[index], self.placed[index]);
-        match fit::check(self.request, candidate, already) {
-            Ok(()) => take(strategy::own_rank(self.request, candidate, already)),
+        let (candidate, already) = (self.fleet.candidate(index), self.placed[index]);
+        match fit::check(self.request, &candidate, already) {
+            Ok(()) => take(strategy::own_rank(self.request, &candidate, already)),
             Err(reason) => self.rejected.push((index, reason)),
         }
     }

@@ -12,6 +12,7 @@ const CONSTRAINTS: usize = 10;
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     pub claim: Claim,
+    pub gpus: u32,
     pub attributes: Vec<Wanted>,
     pub rules: Vec<Rule>,
     pub strategies: Vec<Strategy>,

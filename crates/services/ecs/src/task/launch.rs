@@ -4,7 +4,7 @@
 use super::capacity::Share;
 use super::claim::{self, Claim, Size};
 use super::overrides::{self, Overrides};
-use super::{Last, Task, network};
+use super::{Last, Task, network, unbuilt};
 use crate::cluster::Cluster;
 use crate::node::ledger;
 use crate::placement::{Candidate, Wanted};
@@ -64,6 +64,7 @@ impl Launch {
     pub fn new(image: &Image, cluster: &Cluster, definition: &str, ask: Ask) -> Result<Launch, api::Error> {
         let definition = startable(image, &cluster.scope, definition)?;
         overrides::check(ask.overrides.as_ref(), &definition.definition)?;
+        unbuilt::refuse(&definition.definition, ask.overrides.as_ref())?;
         let group = group(&ask, &definition.family)?;
         check_started_by(ask.started_by.as_deref())?;
         let overrides = Overrides::new(ask.overrides.as_ref());
@@ -79,12 +80,14 @@ impl Launch {
     /// Refuses what this share's launch type does not do.
     pub fn check(&self, share: &Share) -> Result<(), api::Error> {
         let definition = &self.definition.definition;
-        let compatible = definition.compatibilities.iter().flatten();
-        if share.is_fargate() && !compatible.clone().any(|compatibility| *compatibility == api::Compatibility::Fargate) {
-            return Err(api::Error::invalid_parameter("Task definition does not support launch_type FARGATE."));
+        let launch_type = share.launch_type.as_str();
+        let mut compatible = definition.compatibilities.iter().flatten();
+        // Every definition is compatible with EC2.
+        if launch_type != "EC2" && !compatible.any(|compatibility| compatibility.as_str() == launch_type) {
+            let message = format!("Task definition does not support launch_type {launch_type}.");
+            return Err(api::Error::invalid_parameter(message));
         }
         if !share.is_fargate() && self.ask.platform_version.is_some() {
-            let launch_type = &share.launch_type;
             let message = format!("The platform version must be null when specifying an {launch_type} launch type.");
             return Err(api::Error::invalid_parameter(message));
         }
@@ -100,6 +103,13 @@ impl Launch {
             .collect();
         wanted.extend(architecture(definition).map(|value| Wanted { name: "ecs.cpu-architecture".into(), value: Some(value) }));
         wanted
+    }
+
+    /// GPUs its containers reserve, overrides applied.
+    pub fn gpus(&self) -> u32 {
+        let overrides = Overrides::new(self.ask.overrides.as_ref());
+        let containers = self.definition.definition.container_definitions.iter().flatten();
+        containers.map(|container| overrides.gpus_of(container)).fold(0, u32::saturating_add)
     }
 
     /// One task, on the node it goes to.

@@ -19,6 +19,7 @@ mod state;
 mod stop_task;
 #[cfg(test)]
 mod tests;
+mod unbuilt;
 pub mod view;
 
 pub use claim::Claim;

@@ -38,6 +38,13 @@ impl<'a> Overrides<'a> {
         units.and_then(|units| u32::try_from(units).ok()).unwrap_or_default()
     }
 
+    pub fn gpus_of(&self, container: &api::ContainerDefinition) -> u32 {
+        let overridden = self.of(container).and_then(|o| o.resource_requirements.as_ref());
+        let required = overridden.or(container.resource_requirements.as_ref()).into_iter().flatten();
+        let gpus = required.filter(|one| one.r#type == Some(api::ResourceType::Gpu));
+        gpus.filter_map(|one| one.value.as_ref()?.parse().ok()).fold(0, u32::saturating_add)
+    }
+
     /// The hard limit.
     pub fn memory_of(&self, container: &api::ContainerDefinition) -> Option<u64> {
         self.of(container).and_then(|o| o.memory).or(container.memory).and_then(|mib| u64::try_from(mib).ok())

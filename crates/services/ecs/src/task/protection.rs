@@ -6,7 +6,6 @@ use super::describe_tasks::missing;
 use super::find;
 use crate::cluster::{self, Cluster};
 use api_ecs as api;
-use base::Scope;
 use kernel::Call;
 use store::{Image, Tx};
 
@@ -19,7 +18,7 @@ pub fn get_task_protection(
     image: &Image,
     input: api::GetTaskProtectionRequest,
 ) -> Result<api::GetTaskProtectionResponse, api::Error> {
-    let cluster = named(image, &call.scope, input.cluster.as_deref())?;
+    let cluster = cluster::find(image, &call.scope, input.cluster.as_deref())?;
     let tasks = input.tasks.unwrap_or_default();
     at_most(tasks.len(), TASKS_PER_GET)?;
     let failures = tasks.iter().map(|given| failure(image, cluster, given)).collect::<Result<_, _>>()?;
@@ -31,7 +30,7 @@ pub fn update_task_protection(
     tx: &mut Tx,
     input: api::UpdateTaskProtectionRequest,
 ) -> Result<api::UpdateTaskProtectionResponse, api::Error> {
-    let cluster = named(tx, &call.scope, input.cluster.as_deref())?;
+    let cluster = cluster::find(tx, &call.scope, input.cluster.as_deref())?;
     let tasks = input.tasks.unwrap_or_default();
     if tasks.is_empty() {
         return Err(api::Error::invalid_parameter("Tasks cannot be empty."));
@@ -42,10 +41,6 @@ pub fn update_task_protection(
     }
     let failures = tasks.iter().map(|given| failure(tx, cluster, given)).collect::<Result<_, _>>()?;
     Ok(api::UpdateTaskProtectionResponse { protected_tasks: Some(Vec::new()), failures: Some(failures) })
-}
-
-fn named<'a>(image: &'a Image, scope: &Scope, given: Option<&str>) -> Result<&'a Cluster, api::Error> {
-    cluster::find(image, scope, given)
 }
 
 fn at_most(count: usize, limit: usize) -> Result<(), api::Error> {

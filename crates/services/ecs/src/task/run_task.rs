@@ -5,7 +5,8 @@ use super::idempotency;
 use super::launch::{Ask, Launch, Spot};
 use super::{Task, view};
 use crate::cluster::{self, Cluster};
-use crate::placement::{self, Request, fleet, request};
+use crate::container_instance::ContainerInstance;
+use crate::placement::{self, Fleet, Request, fleet, request};
 use api_ecs as api;
 use base::limits::TASKS_PER_RUN_TASK;
 use kernel::Call;
@@ -76,6 +77,7 @@ fn placement_request(launch: &Launch, share: &Share, input: &api::RunTaskRequest
     }
     Ok(Request {
         claim: launch.claim.clone(),
+        gpus: launch.gpus(),
         attributes: launch.wanted(share),
         rules: if share.is_fargate() { Vec::new() } else { request::rules(&launch.definition.definition, constraints)? },
         strategies: request::strategies(strategy)?,
@@ -91,22 +93,20 @@ fn spots(
     share: &Share,
     request: &Request,
 ) -> Result<(Vec<Spot>, Vec<api::Failure>), api::Error> {
-    let candidates = if share.is_fargate() { fleet::nodes(tx) } else { fleet::instances(tx, cluster, request) };
-    if candidates.is_empty() && !share.is_fargate() {
+    let fleet: Box<dyn Fleet> =
+        if share.is_fargate() { Box::new(fleet::nodes(tx)) } else { Box::new(fleet::instances(tx, cluster, request)) };
+    if fleet.is_empty() && !share.is_fargate() {
         return Err(api::Error::invalid_parameter("No Container Instances were found in your cluster."));
     }
-    let placement = placement::place(request, &candidates, &mut call.rng);
-    let spots = placement.chosen.iter().map(|chosen| Spot::of(&candidates[*chosen])).collect::<Vec<_>>();
-    let failures = if share.is_fargate() {
-        let missing = request.count - spots.len();
-        vec![api::Failure { reason: Some(NO_FARGATE_CAPACITY.into()), ..Default::default() }; missing]
-    } else {
-        let failure = |(rejected, reason): &(usize, placement::Reason)| api::Failure {
-            arn: candidates[*rejected].instance.map(|instance| instance.arn()),
-            reason: Some(reason.to_string()),
-            detail: None,
-        };
-        placement.rejected.iter().map(failure).collect()
+    let placement = placement::place(request, fleet.as_ref(), &mut call.rng);
+    let spots: Vec<Spot> = placement.chosen.iter().map(|chosen| Spot::of(&fleet.candidate(*chosen))).collect();
+    let failures = match share.is_fargate() {
+        true => vec![failure(None, NO_FARGATE_CAPACITY); request.count - spots.len()],
+        false => placement.rejected.iter().map(|(at, why)| failure(fleet.candidate(*at).instance, why.as_str())).collect(),
     };
     Ok((spots, failures))
+}
+
+fn failure(instance: Option<&ContainerInstance>, reason: &str) -> api::Failure {
+    api::Failure { arn: instance.map(ContainerInstance::arn), reason: Some(reason.to_owned()), detail: None }
 }

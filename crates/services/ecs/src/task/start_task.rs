@@ -17,10 +17,10 @@ pub fn start_task(call: &mut Call, tx: &mut Tx, input: api::StartTaskRequest) ->
     let cluster = cluster::find(tx, &call.scope, input.cluster.as_deref())?.clone();
     let instances = input.container_instances.clone().unwrap_or_default();
     if instances.is_empty() {
-        return Err(api::Error::invalid_parameter("Container instances cannot be empty."));
+        return Err(api::Error::client("Container Instances cannot be empty."));
     }
     if instances.len() > INSTANCES_PER_START_TASK {
-        let message = format!("Container instances should have at most {INSTANCES_PER_START_TASK} items.");
+        let message = format!("Container Instances cannot have more than {INSTANCES_PER_START_TASK} elements.");
         return Err(api::Error::invalid_parameter(message));
     }
     refuse_volumes(input.volume_configurations.as_deref())?;
@@ -30,6 +30,7 @@ pub fn start_task(call: &mut Call, tx: &mut Tx, input: api::StartTaskRequest) ->
     launch.check(&share)?;
     let request = Request {
         claim: launch.claim.clone(),
+        gpus: launch.gpus(),
         attributes: launch.wanted(&share),
         rules: request::rules(&launch.definition.definition, None)?,
         group_key: launch.group_key(),
@@ -65,7 +66,7 @@ fn spot(image: &Image, cluster: &Cluster, given: &str, request: &Request) -> Res
     let id = arn::in_cluster(&cluster.scope, "container-instance", &cluster.name, given)?;
     let arn = container_instance::arn(&cluster.scope, &cluster.name, id);
     let failure = |reason: &str| Ok(Err(api::Failure { arn: Some(arn.clone()), reason: Some(reason.into()), detail: None }));
-    let candidate = container_instance::find(image, cluster, given)?.and_then(|instance| fleet::candidate(image, instance));
+    let candidate = container_instance::find(image, cluster, given)?.map(|instance| fleet::candidate(image, instance));
     let Some(candidate) = candidate else { return failure("MISSING") };
     match fit::check(request, &candidate, 0) {
         Ok(()) => Ok(Ok(Spot::of(&candidate))),

@@ -14,6 +14,7 @@ pub fn view(task: &Task, image: &Image) -> api::Task {
     let containers = containers(task, definition);
     let Statuses { last_status, desired_status } = statuses(task);
     let is_fargate = task.launch_type == Some(api::LaunchType::Fargate);
+    let storage = ephemeral_storage_gib(task, definition, is_fargate);
     api::Task {
         attachments: Some(attachment(task).into_iter().collect()),
         attributes: Some(attributes(definition, node)),
@@ -49,7 +50,8 @@ pub fn view(task: &Task, image: &Image) -> api::Task {
         task_arn: Some(task.arn()),
         task_definition_arn: Some(task.task_definition_arn()),
         version: Some(task.version),
-        ephemeral_storage: ephemeral_storage(task, definition, is_fargate),
+        fargate_ephemeral_storage: storage.filter(|_| is_fargate).map(fargate_storage),
+        ephemeral_storage: storage.map(|size| api::EphemeralStorage { size_in_gib: Some(size) }),
         ..Default::default()
     }
 }
@@ -99,11 +101,15 @@ fn overrides(task: &Task, definition: Option<&api::TaskDefinition>) -> api::Task
     }
 }
 
-fn ephemeral_storage(task: &Task, definition: Option<&api::TaskDefinition>, is_fargate: bool) -> Option<api::EphemeralStorage> {
+/// Fargate gives 20 GiB to whoever says nothing.
+fn ephemeral_storage_gib(task: &Task, definition: Option<&api::TaskDefinition>, is_fargate: bool) -> Option<i32> {
     let overridden = Overrides::new(task.overrides.as_ref()).ephemeral_storage_gib();
     let declared = || definition.and_then(|definition| definition.ephemeral_storage.as_ref()?.size_in_gib);
-    let size = overridden.or_else(declared).or(is_fargate.then_some(20))?;
-    Some(api::EphemeralStorage { size_in_gib: Some(size) })
+    overridden.or_else(declared).or(is_fargate.then_some(20))
+}
+
+fn fargate_storage(size: i32) -> api::TaskEphemeralStorage {
+    api::TaskEphemeralStorage { size_in_gib: Some(size), kms_key_id: None }
 }
 
 fn containers(task: &Task, definition: Option<&api::TaskDefinition>) -> Vec<api::Container> {

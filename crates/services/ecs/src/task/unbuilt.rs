@@ -1,0 +1,80 @@
+//! What a definition may ask for and this server cannot give yet. Refused before a task exists: a container that starts without
+//! its secrets is worse than none.
+
+use api_ecs as api;
+
+pub fn refuse(definition: &api::TaskDefinition, overrides: Option<&api::TaskOverride>) -> Result<(), api::Error> {
+    let containers = definition.container_definitions.iter().flatten();
+    let overrides = overrides.iter().flat_map(|overrides| overrides.container_overrides.iter().flatten());
+    let asked = containers
+        .flat_map(of_container)
+        .chain(of_task(definition))
+        .chain(overrides.filter(|one| some(&one.environment_files)).map(|_| ENVIRONMENT_FILES));
+    match asked.into_iter().next() {
+        Some(what) => Err(api::Error::unsupported_feature(format!("{what} are not supported by this server yet."))),
+        None => Ok(()),
+    }
+}
+
+const ENVIRONMENT_FILES: &str = "Environment files";
+
+fn of_container(container: &api::ContainerDefinition) -> impl Iterator<Item = &'static str> {
+    let log_secrets = container.log_configuration.as_ref().is_some_and(|log| some(&log.secret_options));
+    let asked = [
+        (some(&container.secrets) || log_secrets, "Secrets"),
+        (some(&container.environment_files), ENVIRONMENT_FILES),
+        (container.repository_credentials.is_some(), "Credentials of private registries"),
+        (container.firelens_configuration.is_some(), "FireLens log routers"),
+        (some(&container.credential_specs), "Credential specs"),
+    ];
+    asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, what)| what)
+}
+
+fn of_task(definition: &api::TaskDefinition) -> impl Iterator<Item = &'static str> {
+    let mut volumes = definition.volumes.iter().flatten();
+    let elsewhere = volumes.any(|volume| {
+        let is_windows = volume.fsx_windows_file_server_volume_configuration.is_some();
+        is_windows || volume.s3files_volume_configuration.is_some() || volume.configured_at_launch == Some(true)
+    });
+    let asked = [
+        (definition.proxy_configuration.is_some(), "Proxy configurations"),
+        (elsewhere, "Volumes of EBS, FSx and S3 Files"),
+        (some(&definition.inference_accelerators), "Inference accelerators"),
+    ];
+    asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, what)| what)
+}
+
+fn some<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(|list| !list.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use serde_json::{Value, json};
+
+    fn check(definition: Value, expected: Expect) {
+        let definition = serde_json::from_value(definition).expect("a task definition");
+        let said = refuse(&definition, None).map_or_else(|error| error.message().to_owned(), |()| "fine".to_owned());
+        expected.assert_eq(&said);
+    }
+
+    #[test]
+    fn what_cannot_be_given_is_refused() {
+        let container = |members: Value| json!({ "containerDefinitions": [{ "name": "a" }, members] });
+        check(container(json!({ "secrets": [], "environmentFiles": [] })), expect!["fine"]);
+        check(
+            container(json!({ "secrets": [{ "name": "A", "valueFrom": "b" }] })),
+            expect!["Secrets are not supported by this server yet."],
+        );
+        check(
+            container(json!({ "environmentFiles": [{ "value": "arn:aws:s3:::a/b.env", "type": "s3" }] })),
+            expect!["Environment files are not supported by this server yet."],
+        );
+        check(
+            json!({ "volumes": [{ "name": "v", "configuredAtLaunch": true }] }),
+            expect!["Volumes of EBS, FSx and S3 Files are not supported by this server yet."],
+        );
+    }
+}
