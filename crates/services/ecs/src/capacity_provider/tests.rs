@@ -14,7 +14,9 @@ fn group() -> Value {
 fn a_provider_is_made_changed_and_deleted() {
     let mut plane = Plane::new();
     let body = json!({"name": "mine", "autoScalingGroupProvider": group(), "tags": [{"key": "a", "value": "b"}]});
-    check(&plane.ok("CreateCapacityProvider", body), expect![[r#"
+    check(
+        &plane.ok("CreateCapacityProvider", body),
+        expect![[r#"
         {
           "capacityProvider": {
             "capacityProviderArn": "arn:aws:ecs:us-east-1:123456789012:capacity-provider/mine",
@@ -39,10 +41,13 @@ fn a_provider_is_made_changed_and_deleted() {
             ],
             "type": "EC2_AUTOSCALING"
           }
-        }"#]]);
+        }"#]],
+    );
     let update = json!({"managedScaling": {"status": "ENABLED", "targetCapacity": 50}, "managedDraining": "ENABLED"});
     let answer = plane.ok("UpdateCapacityProvider", json!({"name": "mine", "autoScalingGroupProvider": update}));
-    check(&answer["capacityProvider"]["autoScalingGroupProvider"], expect![[r#"
+    check(
+        &answer["capacityProvider"]["autoScalingGroupProvider"],
+        expect![[r#"
         {
           "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/g",
           "managedScaling": {
@@ -54,10 +59,13 @@ fn a_provider_is_made_changed_and_deleted() {
           },
           "managedTerminationProtection": "DISABLED",
           "managedDraining": "ENABLED"
-        }"#]]);
+        }"#]],
+    );
     plane.ok("DeleteCapacityProvider", json!({"capacityProvider": "mine"}));
     let answer = plane.ok("DescribeCapacityProviders", json!({"capacityProviders": ["mine", "FARGATE"], "include": ["TAGS"]}));
-    check(&answer, expect![[r#"
+    check(
+        &answer,
+        expect![[r#"
         {
           "capacityProviders": [
             {
@@ -74,7 +82,8 @@ fn a_provider_is_made_changed_and_deleted() {
               "reason": "MISSING"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -102,7 +111,9 @@ fn providers_have_rules() {
         plane.refused("DeleteCapacityProvider", json!({"capacityProvider": "FARGATE"})),
         plane.refused("UpdateCapacityProvider", json!({"name": "none"})),
     ];
-    check(&json!(told), expect![[r#"
+    check(
+        &json!(told),
+        expect![[r#"
         [
           "InvalidParameterException: The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper and lowercase), numbers, underscores, and hyphens. The name cannot be prefixed with \"aws\", \"ecs\", or \"fargate\". Specify a valid name and try again.",
           "ClientException: A capacity provider with the specified name already exists. Specify a different name and try again.",
@@ -111,5 +122,6 @@ fn providers_have_rules() {
           "ClientException: The specified capacity provider is in use and cannot be removed. Disassociate it from every cluster and try again.",
           "ClientException: The specified capacity provider is reserved and cannot be changed.",
           "ClientException: The specified capacity provider was not found. Specify a valid name or ARN and try again."
-        ]"#]]);
+        ]"#]],
+    );
 }

@@ -149,7 +149,9 @@ pub fn put_cluster_capacity_providers(
     cluster.capacity_providers = strategy::providers(tx, &call.scope, input.capacity_providers.unwrap_or_default())?;
     cluster.default_capacity_provider_strategy =
         strategy::checked(input.default_capacity_provider_strategy.unwrap_or_default(), &cluster.capacity_providers)?;
-    Ok(api::PutClusterCapacityProvidersResponse { cluster: Some(put(tx, cluster)) })
+    let cluster_view = view::attached(&cluster, tx);
+    tx.put(cluster);
+    Ok(api::PutClusterCapacityProvidersResponse { cluster: Some(cluster_view) })
 }
 
 pub fn delete_cluster(

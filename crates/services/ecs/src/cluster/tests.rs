@@ -8,7 +8,9 @@ fn check(answer: &Value, expected: Expect) {
 
 #[test]
 fn a_new_cluster_has_every_member() {
-    check(&Plane::new().ok("CreateCluster", json!({})), expect![[r#"
+    check(
+        &Plane::new().ok("CreateCluster", json!({})),
+        expect![[r#"
         {
           "cluster": {
             "clusterArn": "arn:aws:ecs:us-east-1:123456789012:cluster/default",
@@ -29,7 +31,8 @@ fn a_new_cluster_has_every_member() {
             "capacityProviders": [],
             "defaultCapacityProviderStrategy": []
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -48,7 +51,9 @@ fn what_is_described_is_what_is_asked_for() {
     plane.ok("RunTask", json!({"taskDefinition": "web"}));
     plane.ok("CreateCluster", json!({"clusterName": "prod", "tags": [{"key": "a", "value": "b"}]}));
     let plain = plane.ok("DescribeClusters", json!({"clusters": ["prod", "arn:aws:ecs:us-east-1:123456789012:cluster/dev"]}));
-    check(&plain, expect![[r#"
+    check(
+        &plain,
+        expect![[r#"
         {
           "clusters": [
             {
@@ -72,16 +77,20 @@ fn what_is_described_is_what_is_asked_for() {
               "reason": "MISSING"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
     let all = plane.ok("DescribeClusters", json!({"include": ["SETTINGS", "STATISTICS", "TAGS", "CONFIGURATIONS"]}));
     let counts = ["registeredContainerInstancesCount", "pendingTasksCount", "runningTasksCount"]
         .map(|name| all["clusters"][0][name].clone());
     assert_eq!(counts, [1, 1, 0]);
-    check(&all["clusters"][0]["statistics"][3], expect![[r#"
+    check(
+        &all["clusters"][0]["statistics"][3],
+        expect![[r#"
         {
           "name": "pendingEC2TasksCount",
           "value": "1"
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -119,12 +128,15 @@ fn strategies_are_over_the_clusters_own_providers() {
         plane.refused("PutClusterCapacityProviders", put(json!(["FARGATE"]), both.clone())),
         plane.refused("PutClusterCapacityProviders", put(json!(["FARGATE", "FARGATE_SPOT"]), both)),
     ];
-    check(&json!(refused), expect![[r#"
+    check(
+        &json!(refused),
+        expect![[r#"
         [
           "ClientException: The specified capacity provider was not found. Specify a valid name or ARN and try again.",
           "InvalidParameterException: The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.",
           "InvalidParameterException: The specified capacity provider strategy contains multiple capacity providers with a base value defined. Only one capacity provider per strategy can have a base value defined."
-        ]"#]]);
+        ]"#]],
+    );
 }
 
 #[test]
@@ -150,11 +162,14 @@ fn a_cluster_with_something_in_it_is_not_deleted() {
     let instance = plane.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
     plane.ok("DeregisterContainerInstance", json!({"containerInstance": instance, "force": true}));
     let tasks = plane.refused("DeleteCluster", json!({"cluster": "default"}));
-    check(&json!([instances, tasks]), expect![[r#"
+    check(
+        &json!([instances, tasks]),
+        expect![[r#"
         [
           "ClusterContainsContainerInstancesException: The Cluster cannot be deleted while Container Instances are active or draining.",
           "ClusterContainsTasksException: The Cluster cannot be deleted while Tasks are active."
-        ]"#]]);
+        ]"#]],
+    );
 }
 
 #[test]
@@ -170,7 +185,9 @@ fn names_are_refused_in_awss_words() {
         refused("CreateCluster", json!({"configuration": {"executeCommandConfiguration": {"logging": "OVERRIDE"}}})),
         refused("CreateCluster", json!({"configuration": {"executeCommandConfiguration": {"logConfiguration": {}}}})),
     ];
-    check(&json!(told), expect![[r#"
+    check(
+        &json!(told),
+        expect![[r#"
         [
           "InvalidParameterException: ClusterName must match ^[a-zA-Z0-9\\-_]{1,255}$",
           "InvalidParameterException: Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was a b",
@@ -179,5 +196,6 @@ fn names_are_refused_in_awss_words() {
           "InvalidParameterException: Invalid nextToken.",
           "InvalidParameterException: A CloudWatch log group name or S3 bucket name must be specified when overriding the default log configuration.",
           "InvalidParameterException: You must set logging to 'OVERRIDE' when you supply a log configuration."
-        ]"#]]);
+        ]"#]],
+    );
 }

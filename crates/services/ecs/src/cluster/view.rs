@@ -25,14 +25,26 @@ pub fn view(cluster: &Cluster, image: &Image, include: &[ClusterField]) -> api::
         settings: Some(if with(&ClusterField::Settings) { cluster.settings.clone() } else { Vec::new() }),
         capacity_providers: Some(cluster.capacity_providers.clone()),
         default_capacity_provider_strategy: Some(cluster.default_capacity_provider_strategy.clone()),
+        // AWS attaches scaling plans and policies of its own to providers; nothing is pending where there are none.
+        attachments: with(&ClusterField::Attachments).then(Vec::new),
+        attachments_status: with(&ClusterField::Attachments).then(|| "UPDATE_COMPLETE".to_owned()),
         service_connect_defaults: cluster.service_connect_defaults.clone(),
-        ..Default::default()
     }
 }
 
 /// As the operations that change a cluster answer it.
 pub fn changed(cluster: &Cluster, image: &Image) -> api::Cluster {
-    view(cluster, image, &[ClusterField::Configurations, ClusterField::Settings, ClusterField::Tags])
+    let mut include = vec![ClusterField::Configurations, ClusterField::Settings, ClusterField::Tags];
+    if !cluster.capacity_providers.is_empty() {
+        include.push(ClusterField::Attachments);
+    }
+    view(cluster, image, &include)
+}
+
+/// As PutClusterCapacityProviders answers it, also when it took the last one away.
+pub fn attached(cluster: &Cluster, image: &Image) -> api::Cluster {
+    use ClusterField::{Attachments, Configurations, Settings, Tags};
+    view(cluster, image, &[Attachments, Configurations, Settings, Tags])
 }
 
 fn prefix(cluster: &Cluster) -> String {

@@ -36,7 +36,9 @@ fn an_instance_says_what_it_has_and_what_is_left() {
         .ok("DescribeContainerInstances", json!({"containerInstances": [arn], "include": ["TAGS", "CONTAINER_INSTANCE_HEALTH"]}));
     let instance = &mut answer["containerInstances"][0];
     instance["containerInstanceArn"] = json!(instance["containerInstanceArn"].as_str().unwrap().rsplit_once('/').unwrap().0);
-    check(&answer, expect![[r#"
+    check(
+        &answer,
+        expect![[r#"
         {
           "containerInstances": [
             {
@@ -145,14 +147,17 @@ fn an_instance_says_what_it_has_and_what_is_left() {
             }
           ],
           "failures": []
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
 fn what_is_not_there_is_missing() {
     let mut plane = plane();
     let answer = plane.ok("DescribeContainerInstances", json!({"containerInstances": ["0f3a"]}));
-    check(&answer, expect![[r#"
+    check(
+        &answer,
+        expect![[r#"
         {
           "containerInstances": [],
           "failures": [
@@ -161,7 +166,8 @@ fn what_is_not_there_is_missing() {
               "reason": "MISSING"
             }
           ]
-        }"#]]);
+        }"#]],
+    );
     assert_eq!(
         plane.refused("DescribeContainerInstances", json!({"containerInstances": []})),
         "ClientException: Container Instances cannot be empty."
@@ -264,7 +270,9 @@ fn attributes_have_rules() {
         put(json!([{"name": "a", "targetId": "0f3a"}])),
         put(json!([{"name": "one-more"}])),
     ];
-    check(&json!(told), expect![[r#"
+    check(
+        &json!(told),
+        expect![[r#"
         [
           "InvalidParameterException: attributes can not be empty",
           "InvalidParameterException: The attribute name a b is invalid.",
@@ -272,5 +280,6 @@ fn attributes_have_rules() {
           "InvalidParameterException: The value of the attribute a is invalid.",
           "TargetNotFoundException: Could not find 0f3a",
           "AttributeLimitExceededException: An instance can have at most 10 custom attributes."
-        ]"#]]);
+        ]"#]],
+    );
 }

@@ -39,6 +39,7 @@ fn task(definition: &Definition, names: &mut Names) {
     names.add(role, DOCKER, &["17"]);
     let sized = request.cpu.is_some() || request.memory.is_some();
     names.add(sized && !awsvpc, ECS, &["task-cpu-mem-limit"]);
+    names.add(definition.cpu.is_some_and(|units| units > 10_240), ECS, &["increased-task-cpu-limit"]);
     let shares = request.pid_mode.is_some() || request.ipc_mode.is_some();
     names.add(shares, ECS, &["pid-ipc-namespace-sharing"]);
     names.add(shares, DOCKER, &["28"]);

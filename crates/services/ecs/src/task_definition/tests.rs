@@ -25,7 +25,9 @@ fn listed(plane: &mut Plane, body: Value) -> String {
 #[test]
 fn a_registered_definition_has_every_default() {
     let answer = register(&mut Plane::new(), "web");
-    check(&answer, expect![[r#"
+    check(
+        &answer,
+        expect![[r#"
         {
           "taskDefinition": {
             "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/web:1",
@@ -58,7 +60,8 @@ fn a_registered_definition_has_every_default() {
             "registeredBy": ""
           },
           "tags": []
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -85,7 +88,9 @@ fn awsvpc_ports_and_sizes_are_filled_in() {
         answer["tags"],
         attributes,
     ]);
-    check(&told, expect![[r#"
+    check(
+        &told,
+        expect![[r#"
         [
           "256",
           "512",
@@ -129,7 +134,8 @@ fn awsvpc_ports_and_sizes_are_filled_in() {
             "ecs.capability.secrets.ssm.environment-variables",
             "ecs.capability.task-eni"
           ]
-        ]"#]]);
+        ]"#]],
+    );
 }
 
 #[test]
@@ -222,7 +228,9 @@ fn only_what_is_not_active_is_deleted() {
     let mut plane = Plane::new();
     register(&mut plane, "web");
     let answer = plane.ok("DeleteTaskDefinitions", json!({"taskDefinitions": ["web:1", "web", "web:7"]}));
-    check(&answer, expect![[r#"
+    check(
+        &answer,
+        expect![[r#"
         {
           "taskDefinitions": [],
           "failures": [
@@ -239,7 +247,8 @@ fn only_what_is_not_active_is_deleted() {
               "reason": "The specified task definition does not exist. Specify a valid account, family, revision and try again."
             }
           ]
-        }"#]]);
+        }"#]],
+    );
     assert_eq!(
         plane.refused("DeleteTaskDefinitions", json!({"taskDefinitions": []})),
         "InvalidParameterException: size of TaskDefinition references list must be greater than 0"
