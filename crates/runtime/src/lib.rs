@@ -83,9 +83,15 @@ pub struct ExecEnd {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum RuntimeEvent {
-    Exited { id: ContainerId, runtime_id: String, exit: Exit },
+    Exited {
+        id: ContainerId,
+        runtime_id: String,
+        exit: Exit,
+    },
     /// A sandbox's shim died: what it held is gone or will be found by `list`.
-    SandboxLost { task: TaskId },
+    SandboxLost {
+        task: TaskId,
+    },
 }
 
 /// What went wrong, in the words Docker uses where ECS users know them: the text becomes a container's `reason`.

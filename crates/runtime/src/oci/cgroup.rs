@@ -1,6 +1,7 @@
 //! Control groups of both versions: one per task, one per container below it. Decides what to write in `limits` and
 //! `devices`, writes it here. On version 1 only the hierarchies that are mounted are used (hybrid hosts miss some).
 
+mod bpf;
 pub mod devices;
 pub mod limits;
 mod processes;
@@ -113,7 +114,7 @@ impl Group {
     pub fn restrict_devices(&self, rules: &[devices::Rule]) -> io::Result<()> {
         match &self.host {
             Host::V1(_) => devices::v1(rules).iter().try_for_each(|write| self.write(write)),
-            Host::V2(root) => devices::attach(&root.join(&self.path), rules),
+            Host::V2(root) => bpf::attach(&root.join(&self.path), rules),
         }
     }
 
@@ -122,7 +123,12 @@ impl Group {
         let file = dir.join(write.file);
         match fs::write(&file, &write.value) {
             // A kernel without swap accounting or without a deprecated knob.
-            Err(error) if write.optional && matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EACCES | libc::EINVAL | libc::EOPNOTSUPP)) => Ok(()),
+            Err(error)
+                if write.optional
+                    && matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EACCES | libc::EINVAL | libc::EOPNOTSUPP)) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(named(&file, error)),
             Ok(()) => Ok(()),
         }

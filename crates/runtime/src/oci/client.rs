@@ -107,7 +107,9 @@ impl OciRuntime {
 
     fn spawn(&self, task: &TaskId) -> Result<Arc<Shim>> {
         let sandbox = self.sandbox(task);
-        let stream = self.spawn_process(task, &sandbox).map_err(|source| Error::Io { context: format!("start the shim of task {task}"), source })?;
+        let stream = self
+            .spawn_process(task, &sandbox)
+            .map_err(|source| Error::Io { context: format!("start the shim of task {task}"), source })?;
         self.talk(task, stream)
     }
 
@@ -233,11 +235,21 @@ impl OciRuntime {
         if let Some(shim) = self.live(task).await?
             && let Ok(Ok(Answer::List(states))) = shim.request(Request::List).await
         {
-            let observed = states.into_iter().map(|s| Observed { id: id(s.container), runtime_id: s.runtime_id, started_at: s.started_at, exit: s.exit });
+            let observed = states.into_iter().map(|s| Observed {
+                id: id(s.container),
+                runtime_id: s.runtime_id,
+                started_at: s.started_at,
+                exit: s.exit,
+            });
             return Ok(observed.collect());
         }
         let records = self.grave(task).dig().await.map_err(at(&self.sandbox(task).0))?;
-        let observed = records.into_iter().map(|(name, r)| Observed { id: id(name), runtime_id: r.runtime_id, started_at: r.started_at, exit: r.exit });
+        let observed = records.into_iter().map(|(name, r)| Observed {
+            id: id(name),
+            runtime_id: r.runtime_id,
+            started_at: r.started_at,
+            exit: r.exit,
+        });
         Ok(observed.collect())
     }
 }

@@ -1,7 +1,7 @@
 //! What an agent and a shim say to each other: one JSON value per line over a unix socket, requests numbered by the
 //! agent. Everything a shim knows can be asked for again, so a lost connection loses nothing.
 
-use crate::{ContainerRun, Exit, ExecEnd, ExecSpec, Started};
+use crate::{ContainerRun, ExecEnd, ExecSpec, Exit, Started};
 use base::Time;
 use serde::{Deserialize, Serialize};
 

@@ -103,7 +103,9 @@ fn working_directory(run: &ContainerRun, container: &ContainerSpec) -> String {
 }
 
 fn has_no_new_privileges(security_options: &[String]) -> bool {
-    security_options.iter().any(|o| matches!(o.as_str(), "no-new-privileges" | "no-new-privileges:true" | "no-new-privileges=true"))
+    security_options
+        .iter()
+        .any(|o| matches!(o.as_str(), "no-new-privileges" | "no-new-privileges:true" | "no-new-privileges=true"))
 }
 
 fn root(container: &ContainerSpec, rootfs: &Path) -> oci::Root {

@@ -45,7 +45,8 @@ impl TestHost {
         for applet in String::from_utf8(applets).unwrap().lines().filter(|a| *a != "busybox") {
             symlink("busybox", layer.join("bin").join(applet)).unwrap();
         }
-        std::fs::write(layer.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:app:/home/app:/bin/sh\n").unwrap();
+        std::fs::write(layer.join("etc/passwd"), "root::0:0:root:/root:/bin/sh\napp:x:1000:1001:app:/home/app:/bin/sh\n")
+            .unwrap();
         std::fs::write(layer.join("etc/group"), "root:x:0:\napp:x:1001:\nextra:x:7:app\n").unwrap();
     }
 
@@ -91,7 +92,12 @@ impl TestHost {
 
     fn cgroups_below_parent(&self) -> Vec<PathBuf> {
         let dirs = self.parents();
-        dirs.iter().flat_map(|dir| std::fs::read_dir(dir).unwrap()).map(|e| e.unwrap()).filter(|e| e.file_type().unwrap().is_dir()).map(|e| e.path()).collect()
+        dirs.iter()
+            .flat_map(|dir| std::fs::read_dir(dir).unwrap())
+            .map(|e| e.unwrap())
+            .filter(|e| e.file_type().unwrap().is_dir())
+            .map(|e| e.path())
+            .collect()
     }
 
     fn parents(&self) -> Vec<PathBuf> {

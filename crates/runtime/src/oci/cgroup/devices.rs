@@ -1,10 +1,8 @@
 //! Which devices a container may open or create: Docker's list, then the definition's. Version 1 is told with text,
-//! version 2 with a small eBPF program that the kernel runs at every open and mknod.
+//! version 2 with a small eBPF program (`super::bpf`).
 
 use super::limits::Write;
 use serde::{Deserialize, Serialize};
-use std::io;
-use std::path::Path;
 
 /// An allowance; what no rule allows is denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,10 +67,6 @@ fn line(rule: &Rule) -> String {
     let number = |n: Option<u32>| n.map_or("*".to_owned(), |n| n.to_string());
     let access: String = [(rule.read, 'r'), (rule.write, 'w'), (rule.mknod, 'm')].iter().filter(|a| a.0).map(|a| a.1).collect();
     format!("{kind} {}:{} {access}", number(rule.major), number(rule.minor))
-}
-
-pub fn attach(_group: &Path, _rules: &[Rule]) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

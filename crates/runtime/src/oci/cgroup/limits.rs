@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn hard_limit_soft_limit_and_shares() {
-        let container = ContainerSpec { cpu_shares: 1024, memory_mib: Some(64), memory_reservation_mib: Some(32), ..Default::default() };
+        let container =
+            ContainerSpec { cpu_shares: 1024, memory_mib: Some(64), memory_reservation_mib: Some(32), ..Default::default() };
         check(
             Limits::of_container(&container),
             expect![[r#"
@@ -198,10 +199,16 @@ mod tests {
 
     #[test]
     fn swap_is_added_on_version_1_and_counted_alone_on_version_2() {
-        let container = |max_swap_mib| ContainerSpec { memory_mib: Some(64), max_swap_mib: Some(max_swap_mib), swappiness: Some(10), ..Default::default() };
+        let container = |max_swap_mib| ContainerSpec {
+            memory_mib: Some(64),
+            max_swap_mib: Some(max_swap_mib),
+            swappiness: Some(10),
+            ..Default::default()
+        };
         let swap = |max| {
             let limits = Limits::of_container(&container(max));
-            let of = |writes: Vec<Write>, file: &str| writes.into_iter().find(|w| w.file == file).map(|w| w.value).unwrap_or_default();
+            let of =
+                |writes: Vec<Write>, file: &str| writes.into_iter().find(|w| w.file == file).map(|w| w.value).unwrap_or_default();
             (of(limits.v1(), "memory.memsw.limit_in_bytes"), of(limits.v2(), "memory.swap.max"))
         };
         assert_eq!(swap(0), ("67108864".into(), "0".into()));

@@ -1,9 +1,9 @@
 //! What is left of a sandbox whose shim is gone: its processes are killed and its containers' ends written down, so that
 //! nothing runs unreported. Blocking work on the blocking pool.
 
+use crate::Exit;
 use crate::oci::cgroup::Host;
 use crate::oci::dir::{Record, Sandbox, remove_dir_if_any};
-use crate::Exit;
 use base::{Clock, SystemClock};
 use nix::mount::{MntFlags, umount2};
 use std::io;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Mutex;
 use std::sync::Arc;
+use std::sync::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::UnboundedSender;
@@ -103,7 +103,12 @@ impl Shim {
         }
     }
 
-    async fn listen(self: Arc<Self>, mut lines: Lines<BufReader<OwnedReadHalf>>, events: UnboundedSender<RuntimeEvent>, grave: Grave) {
+    async fn listen(
+        self: Arc<Self>,
+        mut lines: Lines<BufReader<OwnedReadHalf>>,
+        events: UnboundedSender<RuntimeEvent>,
+        grave: Grave,
+    ) {
         while let Ok(Some(text)) = lines.next_line().await {
             match serde_json::from_str(&text) {
                 Ok(message) => self.hear(message, &events),

@@ -10,7 +10,7 @@ use crate::oci::protocol::State;
 use base::{Clock, SystemClock, Time};
 use nix::errno::Errno;
 use nix::unistd::read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// Whom to answer.
 #[derive(Clone, Copy, Debug)]
@@ -42,13 +42,14 @@ pub enum Phase {
 }
 
 pub struct Output {
-    pub fd: OwnedFd,
+    /// `None` once the other side was closed.
+    pub fd: Option<OwnedFd>,
     lines: Lines,
 }
 
 impl Output {
     pub fn new(stream: Stream, fd: OwnedFd) -> Output {
-        Output { fd, lines: Lines::new(stream) }
+        Output { fd: Some(fd), lines: Lines::new(stream) }
     }
 }
 
@@ -88,9 +89,8 @@ impl Container {
 
     /// Reads what one output has and logs it; closes it at its end.
     pub fn pump(&mut self, index: usize) {
-        let Some(output) = self.outputs.get_mut(index) else { return };
-        if output.pump(&mut self.log) == Flow::End {
-            self.outputs.remove(index);
+        if let Some(output) = self.outputs.get_mut(index) {
+            output.pump(&mut self.log);
         }
     }
 
@@ -140,13 +140,10 @@ enum Flow {
 
 impl Output {
     fn pump(&mut self, log: &mut Log) -> Flow {
+        let Some(fd) = &self.fd else { return Flow::End };
         let mut chunk = [0; 16 * 1024];
-        match read(self.fd.as_fd(), &mut chunk) {
-            Ok(0) => {
-                self.finish(log);
-                Flow::End
-            }
-            Ok(n) => {
+        match read(fd, &mut chunk) {
+            Ok(n) if n > 0 => {
                 let mut entries = Vec::with_capacity(n + n / 2);
                 self.lines.feed(&chunk[..n], SystemClock.now(), &mut entries);
                 log.write(&entries);
@@ -154,8 +151,9 @@ impl Output {
             }
             Err(Errno::EAGAIN) => Flow::Empty,
             Err(Errno::EINTR) => Flow::More,
-            // EIO: the last program on a terminal is gone.
-            Err(_) => {
+            // The end; EIO when the last program on a terminal is gone.
+            _ => {
+                self.fd = None;
                 self.finish(log);
                 Flow::End
             }

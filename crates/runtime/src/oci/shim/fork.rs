@@ -30,3 +30,9 @@ fn end(work: impl FnOnce() -> i32) -> ! {
     // SAFETY: ends the process at once: no destructor or exit handler of the shim may run twice.
     unsafe { libc::_exit(code) }
 }
+
+/// The shim protects itself from the kernel's memory killer; a program must not inherit that.
+pub fn become_killable() {
+    // Refused only where it is higher already and we may not lower it.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "0");
+}

@@ -2,7 +2,7 @@
 //! cgroup and namespaces and forks again, because a pid namespace is entered by children only. The program is the shim's
 //! own child.
 
-use super::fork::fork_with;
+use super::fork::{become_killable, fork_with};
 use super::report::{Report, Sender};
 use super::stdio::null;
 use crate::oci::cgroup::Group;
@@ -28,6 +28,7 @@ pub struct Order {
 
 /// The first fork's whole life.
 pub fn main(order: Order) -> i32 {
+    become_killable();
     let filters = Filters::of(&order.program);
     let entered = enter(&order).and_then(|()| {
         let pid = fork_with(libc::CLONE_PARENT, || become_program(&order, &filters))?;

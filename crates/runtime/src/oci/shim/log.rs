@@ -205,13 +205,21 @@ mod tests {
         let long = [vec![b'x'; 20 * 1024], vec![b'\n']].concat();
         let text = lines(&[&long[..100], &long[100..]]);
         let entries: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-        let summary: Vec<_> = entries.iter().map(|e| (e["log"].as_str().unwrap().len(), e["partial"].as_bool().unwrap_or(false))).collect();
+        let summary: Vec<_> =
+            entries.iter().map(|e| (e["log"].as_str().unwrap().len(), e["partial"].as_bool().unwrap_or(false))).collect();
         assert_eq!(summary, [(16 * 1024, true), (4 * 1024 + 1, false)]);
     }
 
     #[test]
     fn sizes_are_read_as_docker_reads_them() {
-        let cases = [("10m", Some(10_000_000)), ("512k", Some(512_000)), ("1gb", Some(1_000_000_000)), ("77", Some(77)), ("x", None), ("0", None)];
+        let cases = [
+            ("10m", Some(10_000_000)),
+            ("512k", Some(512_000)),
+            ("1gb", Some(1_000_000_000)),
+            ("77", Some(77)),
+            ("x", None),
+            ("0", None),
+        ];
         for (text, expected) in cases {
             assert_eq!(human_size(text), expected, "{text}");
         }
@@ -225,6 +233,9 @@ mod tests {
             log.write(format!("entry {n}\n").as_bytes()).unwrap();
         }
         let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
-        assert_eq!((read("c.log"), read("c.log.1"), read("c.log.2"), read("c.log.3")), ("entry 4\n".into(), "entry 3\n".into(), "entry 2\n".into(), String::new()));
+        assert_eq!(
+            (read("c.log"), read("c.log.1"), read("c.log.2"), read("c.log.3")),
+            ("entry 4\n".into(), "entry 3\n".into(), "entry 2\n".into(), String::new())
+        );
     }
 }

@@ -14,9 +14,16 @@ use std::os::unix::net::UnixStream;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
-    Started { pid: i32, at: Time, program: Program, oom_kills: u64 },
+    Started {
+        pid: i32,
+        at: Time,
+        program: Program,
+        oom_kills: u64,
+    },
     /// The process that becomes an exec's program.
-    Joined { pid: i32 },
+    Joined {
+        pid: i32,
+    },
     Failed(Failure),
 }
 
@@ -34,7 +41,8 @@ impl Sender {
         let terminal: Vec<RawFd> = terminal.into_iter().collect();
         let control = [ControlMessage::ScmRights(&terminal)];
         let control = if terminal.is_empty() { &[][..] } else { &control };
-        let mut sent = sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::empty(), None).unwrap_or(bytes.len());
+        let mut sent =
+            sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::empty(), None).unwrap_or(bytes.len());
         while sent < bytes.len() {
             match sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(&bytes[sent..])], &[], MsgFlags::empty(), None) {
                 Ok(n) if n > 0 => sent += n,

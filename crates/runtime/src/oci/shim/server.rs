@@ -174,9 +174,8 @@ impl Shim {
             if let Phase::Starting { report, .. } = &container.phase {
                 poller.read(report.fd(), Source::Report(*key));
             }
-            // From the last to the first: handling one may remove it.
-            for (index, output) in container.outputs.iter().enumerate().rev() {
-                poller.read(output.fd.as_fd(), Source::Output(*key, index));
+            for (index, output) in container.outputs.iter().enumerate() {
+                output.fd.iter().for_each(|fd| poller.read(fd.as_fd(), Source::Output(*key, index)));
             }
         }
         for (key, exec) in &self.execs {
@@ -215,7 +214,9 @@ impl Shim {
             return;
         }
         match connection.read() {
-            Ok(frames) => frames.into_iter().for_each(|frame| requests::handle(self, Reply { connection: key, id: frame.id }, frame.request)),
+            Ok(frames) => frames
+                .into_iter()
+                .for_each(|frame| requests::handle(self, Reply { connection: key, id: frame.id }, frame.request)),
             Err(_) => self.hang_up(key),
         }
     }

@@ -2,16 +2,17 @@
 //! container's first process becomes the shim's own child, so that the shim sees it end; the fork reports and is gone.
 
 use super::executor::Launcher;
+use super::fork::become_killable;
 use super::report::{Report, Sender};
 use super::stdio::Theirs;
 use super::{facts, rootfs};
+use crate::ContainerRun;
 use crate::oci::cgroup::limits::Limits;
 use crate::oci::cgroup::{Group, devices};
 use crate::oci::dir::{Container, Sandbox};
 use crate::oci::program::Program;
 use crate::oci::protocol::Failure;
 use crate::oci::spec::{self, mounts};
-use crate::ContainerRun;
 use base::{Clock, SystemClock};
 use libcontainer::container::Container as LibContainer;
 use libcontainer::container::builder::ContainerBuilder;
@@ -39,6 +40,7 @@ pub struct Order {
 
 /// The fork's whole life.
 pub fn main(order: Order) -> i32 {
+    become_killable();
     match start(&order.run, &order.sandbox, &order.dir, &order.group, order.pause, order.stdio) {
         Ok(started) => {
             let terminal = started.terminal.as_ref().map(AsRawFd::as_raw_fd);
@@ -59,7 +61,14 @@ struct Started {
     terminal: Option<OwnedFd>,
 }
 
-fn start(run: &ContainerRun, sandbox: &Sandbox, dir: &Container, group: &Group, pause: Option<i32>, stdio: Theirs) -> Result<Started, Failure> {
+fn start(
+    run: &ContainerRun,
+    sandbox: &Sandbox,
+    dir: &Container,
+    group: &Group,
+    pause: Option<i32>,
+    stdio: Theirs,
+) -> Result<Started, Failure> {
     let definition = spec::definition(run).map_err(failure)?;
     group.create(&Limits::of_container(definition)).map_err(|e| Failure::other("create cgroup", e))?;
     let oom_kills = group.oom_kills();
@@ -78,7 +87,13 @@ fn failure(error: spec::Error) -> Failure {
 }
 
 /// Everything up to the document: afterwards only libcontainer is missing.
-fn prepare(run: &ContainerRun, sandbox: &Sandbox, dir: &Container, group: &Group, pause: Option<i32>) -> Result<spec::Compiled, Failure> {
+fn prepare(
+    run: &ContainerRun,
+    sandbox: &Sandbox,
+    dir: &Container,
+    group: &Group,
+    pause: Option<i32>,
+) -> Result<spec::Compiled, Failure> {
     let failed = |what: &'static str| move |error: io::Error| Failure::Start(format!("{what}: {error}"));
     dir.prepare(&run.runtime_id).map_err(failed("make the container's directory"))?;
     rootfs::leave_host(dir).map_err(failed("make a mount namespace"))?;
@@ -93,7 +108,9 @@ fn prepare(run: &ContainerRun, sandbox: &Sandbox, dir: &Container, group: &Group
 
 fn write_files(run: &ContainerRun, dir: &Container) -> io::Result<()> {
     fs::write(dir.file("hostname"), format!("{}\n", run.hostname))?;
-    for (name, text, wanted) in [("hosts", &run.hosts, mounts::has_hosts(run)), ("resolv.conf", &run.resolv_conf, mounts::has_resolv_conf(run))] {
+    for (name, text, wanted) in
+        [("hosts", &run.hosts, mounts::has_hosts(run)), ("resolv.conf", &run.resolv_conf, mounts::has_resolv_conf(run))]
+    {
         let host = || fs::read_to_string(Path::new("/etc").join(name)).unwrap_or_default();
         if wanted {
             fs::write(dir.file(name), text.clone().unwrap_or_else(host))?;
@@ -122,12 +139,20 @@ fn execute(id: &str, dir: &Container, spec: &Spec, program: Program, stdio: Thei
 
 /// libcontainer wants its document and keeps its bookkeeping in files; here they are in memory and gone in a moment, with
 /// no environment in them in any case.
-fn build(id: &str, dir: &Container, spec: &Spec, stdio: Theirs, launcher: Launcher, console: bool) -> Result<LibContainer, Box<dyn Error>> {
+fn build(
+    id: &str,
+    dir: &Container,
+    spec: &Spec,
+    stdio: Theirs,
+    launcher: Launcher,
+    console: bool,
+) -> Result<LibContainer, Box<dyn Error>> {
     let (bundle, state) = (dir.scratch().join("bundle"), dir.scratch().join("state"));
     fs::create_dir(&bundle)?;
     fs::create_dir(&state)?;
     spec.save(bundle.join("config.json"))?;
-    let mut builder = ContainerBuilder::new(id.to_owned(), SyscallType::default()).with_root_path(&state)?.with_executor(launcher);
+    let mut builder =
+        ContainerBuilder::new(id.to_owned(), SyscallType::default()).with_root_path(&state)?.with_executor(launcher);
     if console {
         builder = builder.with_console_socket(Some(console_path(dir)));
     } else {
@@ -185,7 +210,9 @@ fn read_failure(pipe: OwnedFd) -> Option<String> {
 
 /// The nest of prefixes Docker and containerd put around what runc says.
 pub fn runc(text: &str) -> String {
-    format!("failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: {text}: unknown")
+    format!(
+        "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: {text}: unknown"
+    )
 }
 
 fn chain(error: &dyn Error) -> String {

@@ -21,7 +21,8 @@ pub struct Ours {
     pub outputs: Vec<(Stream, OwnedFd)>,
 }
 
-/// With a terminal these are unused: libcontainer connects the program to it and hands us its other side.
+/// With a terminal these are unused: libcontainer connects the program to it and hands us its other side. Output nobody
+/// wants goes through a pipe too: libcontainer reopens /dev/null for reading only.
 pub fn pipes(container: &ContainerSpec) -> io::Result<(Theirs, Ours)> {
     let (stdin_theirs, stdin_ours) = if container.interactive {
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
@@ -29,10 +30,6 @@ pub fn pipes(container: &ContainerSpec) -> io::Result<(Theirs, Ours)> {
     } else {
         (None, None)
     };
-    if container.log.driver == "none" {
-        let theirs = Theirs { stdin: stdin_theirs, stdout: null()?, stderr: null()? };
-        return Ok((theirs, Ours { stdin: stdin_ours, outputs: Vec::new() }));
-    }
     let (stdout_ours, stdout) = output()?;
     let (stderr_ours, stderr) = output()?;
     let outputs = vec![(Stream::Stdout, stdout_ours), (Stream::Stderr, stderr_ours)];

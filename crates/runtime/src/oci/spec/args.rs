@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn init_runs_before_the_program() {
-        let container = ContainerSpec { init_process: true, command: Some(vec!["sleep".into(), "1".into()]), ..Default::default() };
+        let container =
+            ContainerSpec { init_process: true, command: Some(vec!["sleep".into(), "1".into()]), ..Default::default() };
         assert_eq!(of(&container, &Image::default()).unwrap().join(" "), "/dev/init init -- sleep 1");
     }
 }

@@ -123,7 +123,9 @@ fn set(names: &[String], field: &str) -> Result<(u64, bool), String> {
         let upper = name.to_uppercase();
         match upper.strip_prefix("CAP_").unwrap_or(&upper) {
             "ALL" => result.1 = true,
-            short => result.0 |= 1 << position(short).ok_or_else(|| format!("invalid {field}: unknown capability: \"CAP_{short}\""))?,
+            short => {
+                result.0 |= 1 << position(short).ok_or_else(|| format!("invalid {field}: unknown capability: \"CAP_{short}\""))?
+            }
         }
     }
     Ok(result)

@@ -28,7 +28,13 @@ pub struct Wanted {
 
 pub fn wanted(container: &ContainerSpec, nodes: &BTreeMap<String, Node>) -> Result<Vec<Wanted>, Error> {
     if container.privileged {
-        let all = |(path, node): (&String, &Node)| Wanted { path: path.clone(), node: node.clone(), read: true, write: true, mknod: true };
+        let all = |(path, node): (&String, &Node)| Wanted {
+            path: path.clone(),
+            node: node.clone(),
+            read: true,
+            write: true,
+            mknod: true,
+        };
         return Ok(nodes.iter().map(all).collect());
     }
     container.devices.iter().map(|device| one(device, nodes)).collect()
@@ -37,7 +43,9 @@ pub fn wanted(container: &ContainerSpec, nodes: &BTreeMap<String, Node>) -> Resu
 fn one(device: &DeviceSpec, nodes: &BTreeMap<String, Node>) -> Result<Wanted, Error> {
     let missing = || {
         let path = &device.host_path;
-        Error::Start(format!("error gathering device information while adding custom device \"{path}\": no such file or directory"))
+        Error::Start(format!(
+            "error gathering device information while adding custom device \"{path}\": no such file or directory"
+        ))
     };
     let path = if device.container_path.is_empty() { &device.host_path } else { &device.container_path };
     // "By default, the container has read, write and mknod permissions for the device" (API reference, Device).

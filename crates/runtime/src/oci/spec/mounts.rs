@@ -76,7 +76,11 @@ fn shared_memory(run: &ContainerRun, container: &ContainerSpec, host: &HostFacts
 
 fn files(run: &ContainerRun, host: &HostFacts) -> Vec<oci::Mount> {
     let names = [("hostname", true), ("hosts", has_hosts(run)), ("resolv.conf", has_resolv_conf(run))];
-    names.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| bind(&host.files.join(name), &format!("/etc/{name}"), false)).collect()
+    names
+        .iter()
+        .filter(|(_, wanted)| *wanted)
+        .map(|(name, _)| bind(&host.files.join(name), &format!("/etc/{name}"), false))
+        .collect()
 }
 
 /// In host mode a container gets a copy of what the host has.
@@ -92,7 +96,8 @@ pub fn has_resolv_conf(run: &ContainerRun) -> bool {
 fn tmpfs(tmpfs: &TmpfsSpec) -> oci::Mount {
     let given = |option: &str| tmpfs.options.iter().any(|o| o == option);
     let defaults = [("noexec", "exec"), ("nosuid", "suid"), ("nodev", "dev")];
-    let mut options: Vec<String> = defaults.iter().filter(|(_, opposite)| !given(opposite)).map(|(d, _)| (*d).to_owned()).collect();
+    let mut options: Vec<String> =
+        defaults.iter().filter(|(_, opposite)| !given(opposite)).map(|(d, _)| (*d).to_owned()).collect();
     for option in &tmpfs.options {
         if !options.contains(option) {
             options.push(option.clone());

@@ -33,7 +33,8 @@ pub fn resources() -> impl Iterator<Item = u32> {
 
 /// `hard_limits`: what we cannot exceed, lacking CAP_SYS_RESOURCE. A container that wants more starts with less.
 pub fn of(task: &TaskSpec, container: &ContainerSpec, hard_limits: Option<&BTreeMap<u32, u64>>) -> Vec<Rlimit> {
-    let mut limits: Vec<Rlimit> = container.ulimits.iter().filter_map(|u| named(&u.name, amount(u.soft), amount(u.hard))).collect();
+    let mut limits: Vec<Rlimit> =
+        container.ulimits.iter().filter_map(|u| named(&u.name, amount(u.soft), amount(u.hard))).collect();
     if task.launch_type == "FARGATE" && !container.ulimits.iter().any(|u| u.name == "nofile") {
         limits.extend(named("nofile", FARGATE_NOFILE, FARGATE_NOFILE));
     }
@@ -68,7 +69,8 @@ mod tests {
 
     fn check(launch_type: &str, ulimits: &[(&str, i64, i64)], most: Option<u64>, expected: &[(u64, u64)]) {
         let task = TaskSpec { launch_type: launch_type.to_owned(), ..Default::default() };
-        let ulimits = ulimits.iter().map(|(name, soft, hard)| Ulimit { name: (*name).to_owned(), soft: *soft, hard: *hard }).collect();
+        let ulimits =
+            ulimits.iter().map(|(name, soft, hard)| Ulimit { name: (*name).to_owned(), soft: *soft, hard: *hard }).collect();
         let container = ContainerSpec { ulimits, ..Default::default() };
         let hard_limits = most.map(|most| BTreeMap::from([(libc::RLIMIT_NOFILE, most)]));
         let limits: Vec<_> = of(&task, &container, hard_limits.as_ref()).iter().map(|l| (l.soft, l.hard)).collect();

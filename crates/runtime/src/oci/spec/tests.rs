@@ -24,7 +24,11 @@ fn run(container: ContainerSpec) -> ContainerRun {
         id: ContainerId { task: "t".into(), container: "c".into() },
         runtime_id: "0".repeat(64),
         task: Arc::new(TaskSpec { id: "t".into(), containers: vec![container], ..TaskSpec::default() }),
-        image: Image { command: vec!["sleep".into(), "1".into()], environment: vec!["A=image".into(), "B=image".into()], ..Image::default() },
+        image: Image {
+            command: vec!["sleep".into(), "1".into()],
+            environment: vec!["A=image".into(), "B=image".into()],
+            ..Image::default()
+        },
         netns: Some("/run/netns/t".into()),
         binds: Vec::new(),
         hostname: "box".into(),
@@ -42,7 +46,12 @@ fn check_mounts(run: &ContainerRun, host: &HostFacts, expected: Expect) {
     let compiled = compile(run, host);
     let lines = compiled.spec.mounts().iter().flatten().map(|m| {
         let source = m.source().as_ref().unwrap().display();
-        format!("{} {source} {} {}\n", m.typ().as_ref().unwrap(), m.destination().display(), m.options().as_ref().unwrap().join(","))
+        format!(
+            "{} {source} {} {}\n",
+            m.typ().as_ref().unwrap(),
+            m.destination().display(),
+            m.options().as_ref().unwrap().join(",")
+        )
     });
     expected.assert_eq(&lines.collect::<String>());
 }
@@ -52,7 +61,9 @@ fn check_namespaces(change: impl Fn(&mut ContainerRun), pause: Option<i32>, v2: 
     change(&mut run);
     let compiled = compile(&run, &HostFacts { pause, cgroup_v2: v2, ..host() });
     let namespaces = compiled.spec.linux().as_ref().unwrap().namespaces().as_ref().unwrap();
-    let words = namespaces.iter().map(|n| format!("{}{}", n.typ(), n.path().as_ref().map(|p| format!("={}", p.display())).unwrap_or_default()));
+    let words = namespaces
+        .iter()
+        .map(|n| format!("{}{}", n.typ(), n.path().as_ref().map(|p| format!("={}", p.display())).unwrap_or_default()));
     expected.assert_eq(&words.collect::<Vec<_>>().join(" "));
 }
 
@@ -75,7 +86,11 @@ fn mounts_are_dockers_in_dockers_order() {
 
 #[test]
 fn volumes_follow_by_depth_and_tmpfs_keeps_dockers_defaults() {
-    let tmpfs = |path: &str, options: &[&str]| TmpfsSpec { container_path: path.into(), size_mib: 16, options: options.iter().map(|o| (*o).into()).collect() };
+    let tmpfs = |path: &str, options: &[&str]| TmpfsSpec {
+        container_path: path.into(),
+        size_mib: 16,
+        options: options.iter().map(|o| (*o).into()).collect(),
+    };
     let container = ContainerSpec {
         tmpfs: vec![tmpfs("/run", &[]), tmpfs("/x", &["exec", "mode=700", "nosuid"])],
         shm_size_mib: Some(128),
@@ -115,8 +130,18 @@ fn namespaces_follow_the_tasks_modes() {
     check_namespaces(|_| (), None, false, expect!["mnt uts ipc pid net=/run/netns/t"]);
     check_namespaces(|_| (), None, true, expect!["mnt uts ipc pid net=/run/netns/t cgroup"]);
     check_namespaces(modes(Sharing::Host, Sharing::Host), None, false, expect!["mnt uts net=/run/netns/t"]);
-    check_namespaces(modes(Sharing::Task, Sharing::Private), Some(9), false, expect!["mnt uts ipc pid=/proc/9/ns/pid net=/run/netns/t"]);
-    check_namespaces(modes(Sharing::Private, Sharing::Task), Some(9), false, expect!["mnt uts ipc=/proc/9/ns/ipc pid net=/run/netns/t"]);
+    check_namespaces(
+        modes(Sharing::Task, Sharing::Private),
+        Some(9),
+        false,
+        expect!["mnt uts ipc pid=/proc/9/ns/pid net=/run/netns/t"],
+    );
+    check_namespaces(
+        modes(Sharing::Private, Sharing::Task),
+        Some(9),
+        false,
+        expect!["mnt uts ipc=/proc/9/ns/ipc pid net=/run/netns/t"],
+    );
     let host_network = |run: &mut ContainerRun| {
         run.netns = None;
         run.task = Arc::new(TaskSpec { network_mode: NetworkMode::Host, ..(*run.task).clone() });
@@ -168,14 +193,16 @@ fn privileged_is_everything_we_have_ourselves() {
 
 #[test]
 fn a_device_is_made_and_allowed_or_refused_in_dockers_words() {
-    let device = |path: &str| DeviceSpec { host_path: path.into(), container_path: String::new(), read: true, write: false, mknod: false };
+    let device =
+        |path: &str| DeviceSpec { host_path: path.into(), container_path: String::new(), read: true, write: false, mknod: false };
     let container = |path: &str| ContainerSpec { devices: vec![device(path)], ..Default::default() };
     let node = device::Node { kind: crate::oci::cgroup::devices::Kind::Char, major: 10, minor: 229, mode: 0o666, uid: 0, gid: 0 };
     let host = HostFacts { devices: BTreeMap::from([("/dev/fuse".to_owned(), node)]), ..host() };
     let compiled = compile(&run(container("/dev/fuse")), &host);
     assert_eq!((compiled.devices[0].major, compiled.devices[0].read, compiled.devices[0].write), (Some(10), true, false));
     let error = spec(&run(container("/dev/none")), &host).unwrap_err();
-    expect![[r#"error gathering device information while adding custom device "/dev/none": no such file or directory"#]].assert_eq(&error.to_string());
+    expect![[r#"error gathering device information while adding custom device "/dev/none": no such file or directory"#]]
+        .assert_eq(&error.to_string());
 }
 
 #[test]
@@ -185,14 +212,24 @@ fn the_working_directory_is_the_containers_the_images_or_the_root() {
         run.image.working_directory = image.to_owned();
         compile(&run, &host()).program.working_directory
     };
-    assert_eq!((of(None, ""), of(None, "/srv"), of(Some("/own"), "/srv"), of(Some("rel"), "")), ("/".into(), "/srv".into(), "/own".into(), "/rel".into()));
+    assert_eq!(
+        (of(None, ""), of(None, "/srv"), of(Some("/own"), "/srv"), of(Some("rel"), "")),
+        ("/".into(), "/srv".into(), "/own".into(), "/rel".into())
+    );
 }
 
 #[test]
 fn no_new_privileges_has_two_spellings() {
     let of = |own: bool, options: &[&str]| {
-        let container = ContainerSpec { no_new_privileges: own, security_options: options.iter().map(|o| (*o).into()).collect(), ..Default::default() };
+        let container = ContainerSpec {
+            no_new_privileges: own,
+            security_options: options.iter().map(|o| (*o).into()).collect(),
+            ..Default::default()
+        };
         compile(&run(container), &host()).program.no_new_privileges
     };
-    assert_eq!((of(false, &[]), of(true, &[]), of(false, &["no-new-privileges"]), of(false, &["no-new-privileges:true"])), (false, true, true, true));
+    assert_eq!(
+        (of(false, &[]), of(true, &[]), of(false, &["no-new-privileges"]), of(false, &["no-new-privileges:true"])),
+        (false, true, true, true)
+    );
 }

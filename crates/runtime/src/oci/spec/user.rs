@@ -79,7 +79,11 @@ fn passwd_entry(line: &str) -> Option<PasswdEntry<'_>> {
 /// `name:password:gid:member,member`
 fn group_entry(line: &str) -> Option<GroupEntry<'_>> {
     let fields: Vec<&str> = line.split(':').collect();
-    Some(GroupEntry { name: fields.first()?, gid: fields.get(2)?.parse().ok()?, members: fields.get(3).copied().unwrap_or_default() })
+    Some(GroupEntry {
+        name: fields.first()?,
+        gid: fields.get(2)?.parse().ok()?,
+        members: fields.get(3).copied().unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
