@@ -6,8 +6,9 @@ use crate::task_definition::TaskDefinition;
 use api_ecs as api;
 use base::{Rng, Scope, Time};
 use kernel::core::{self, Core, Work};
+use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Call, Caller, Services, Workloads};
+use kernel::{Caller, Services, Workloads};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Plane {
     /// What each node was last sent.
     pub sent: BTreeMap<String, Assign>,
     rows: Mem,
+    /// Each start draws differently, or a restarted plane would give the same ids again.
+    seed: u64,
 }
 
 pub fn scope() -> Scope {
@@ -47,7 +50,7 @@ impl Plane {
     pub fn new() -> Plane {
         let rows = Mem::new();
         let now = Time(1_700_000_000_000);
-        Plane { core: open(&rows), now, sent: BTreeMap::new(), rows }
+        Plane { core: open(&rows, 7), now, sent: BTreeMap::new(), rows, seed: 7 }
     }
 
     /// One with a node `n1` in the cluster `default`.
@@ -59,7 +62,8 @@ impl Plane {
 
     /// As after a crash: only rows survive.
     pub fn restart(&mut self) {
-        self.core = open(&self.rows);
+        self.seed += 1;
+        self.core = open(&self.rows, self.seed);
         self.sent.clear();
         self.group(Vec::new());
     }
@@ -70,20 +74,12 @@ impl Plane {
         let service = services.iter().next().expect("there is one service");
         let prepared = service.prepare(operation, body.to_string().as_bytes()).map_err(|error| error.to_string())?;
         let encode = match prepared {
-            Prepared::Read(run) => run(&mut self.caller(), self.core.image()),
+            Prepared::Read(run) => run(&mut who().call(self.now, Rng::from_seed(0)), self.core.image()),
             Prepared::Write(run) => {
                 let (sender, receiver) = std::sync::mpsc::channel();
-                self.group(vec![Box::new(move |turn: &mut core::Turn<'_>| {
-                    let mut call = caller(turn.now, turn.rng.fork());
-                    let before = turn.tx.savepoint();
-                    let result = run(&mut call, turn.tx);
-                    if result.is_err() {
-                        turn.tx.rollback(before);
-                    }
-                    sender.send(result).expect("the test waits");
-                    Box::new(|_| ())
-                })]);
-                receiver.recv().expect("the work has run")
+                let answer = move |result| sender.send(result).expect("the test waits");
+                self.group(vec![core::transaction(who(), run, answer)]);
+                receiver.recv().expect("the work is settled")
             }
         };
         let encode = encode.map_err(|error| error.to_string())?;
@@ -148,25 +144,22 @@ impl Plane {
 
     /// How many rows changed.
     fn group(&mut self, works: Vec<Work>) -> usize {
-        let (outcome, _, kept) = self.core.run(self.now, works);
+        let (outcome, settles, kept) = self.core.run(self.now, works);
+        settles.into_iter().for_each(|settle| settle(&kept));
         kept.expect("memory keeps everything");
         self.sent.extend(outcome.assigns);
         ledger::audit(self.core.image()).expect("ledgers are the sum of their tasks");
         outcome.changes.len()
     }
-
-    fn caller(&self) -> Call {
-        caller(self.now, Rng::from_seed(0))
-    }
 }
 
-fn caller(now: Time, rng: Rng) -> Call {
-    Call { scope: scope(), caller: Caller::default(), now, rng, request_id: String::new() }
+fn who() -> Who {
+    Who { scope: scope(), caller: Caller::default(), request_id: String::new() }
 }
 
-fn open(rows: &Mem) -> Core {
+fn open(rows: &Mem, seed: u64) -> Core {
     let services = Arc::new(Services::new(vec![crate::service()]));
-    Core::open(services, Box::new(rows.clone()), Rng::from_seed(7)).expect("memory can be read")
+    Core::open(services, Box::new(rows.clone()), Rng::from_seed(seed)).expect("memory can be read")
 }
 
 fn workloads() -> Workloads {

@@ -1,5 +1,6 @@
 //! What a node has given away. `take` and `release` are the only writers, each in the transaction that makes or ends a task,
-//! so a ledger is at all times the sum over the node's tasks that are not STOPPED, and never more than the node has.
+//! so a ledger is at all times the sum over the node's tasks that are not STOPPED, and never more than the node has (one that
+//! comes back smaller than it was is given nothing until it fits again).
 
 use super::Node;
 use crate::task::{Claim, Task};
@@ -73,17 +74,19 @@ impl Ledger {
     }
 
     fn remove(&mut self, task: &Task) {
-        self.cpu_units -= task.claim.cpu_units;
-        self.memory_mib -= task.claim.memory_mib;
-        task.claim.ports_tcp.iter().for_each(|port| assert!(self.ports_tcp.remove(port), "a task's ports are in its ledger"));
-        task.claim.ports_udp.iter().for_each(|port| assert!(self.ports_udp.remove(port), "a task's ports are in its ledger"));
-        self.tasks -= 1;
-        let key = task.group_key();
-        let left = self.tasks_of_group(&key) - 1;
-        if left == 0 {
-            self.groups.remove(&key)
-        } else {
-            self.groups.insert(key, left)
+        let (claim, key) = (&task.claim, task.group_key());
+        let has_ports = claim.ports_tcp.iter().all(|port| self.ports_tcp.remove(port))
+            & claim.ports_udp.iter().all(|port| self.ports_udp.remove(port));
+        let left = (|| {
+            self.cpu_units = self.cpu_units.checked_sub(claim.cpu_units)?;
+            self.memory_mib = self.memory_mib.checked_sub(claim.memory_mib)?;
+            self.tasks = self.tasks.checked_sub(1)?;
+            self.tasks_of_group(&key).checked_sub(1)
+        })();
+        assert!(has_ports, "the ports of task {} are in its node's ledger", task.id);
+        match left.expect("what a task took is in its node's ledger") {
+            0 => self.groups.remove(&key),
+            left => self.groups.insert(key, left),
         };
     }
 }

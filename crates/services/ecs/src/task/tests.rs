@@ -1,4 +1,5 @@
 //! The life of tasks through the operations, the rows and a node that reports.
 
 mod lifecycle;
+mod lives;
 mod running;
