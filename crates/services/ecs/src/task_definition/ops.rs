@@ -86,7 +86,7 @@ pub fn deregister_task_definition(
         return Err(Error::client("Revision is missing."));
     }
     let unknown = |error: Error| match error {
-        Error::Client { .. } => Error::client("The specified task definition does not exist."),
+        Error::Client { .. } => Error::client("Unable to describe task definition."),
         other => other,
     };
     let mut definition = resolve(tx, &call.scope, &given).map_err(unknown)?.clone();

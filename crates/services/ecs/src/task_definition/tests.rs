@@ -166,7 +166,7 @@ fn a_family_means_its_latest_active_revision() {
     for (operation, given, expected) in [
         ("DescribeTaskDefinition", "db", "ClientException: Unable to describe task definition."),
         ("DeregisterTaskDefinition", "web", "ClientException: Revision is missing."),
-        ("DeregisterTaskDefinition", "web:9", "ClientException: The specified task definition does not exist."),
+        ("DeregisterTaskDefinition", "web:9", "ClientException: Unable to describe task definition."),
         ("DeregisterTaskDefinition", "web:x", "InvalidParameterException: Invalid revision number. Number: x"),
     ] {
         assert_eq!(plane.refused(operation, json!({"taskDefinition": given})), expected);
