@@ -57,6 +57,15 @@ impl OciRuntime {
         self.slots.lock().expect("no panic while it is held").entry(task.clone()).or_default().clone()
     }
 
+    /// Unless somebody waits for it: two slots of one task would be two locks.
+    fn forget_slot(&self, task: &TaskId) {
+        const THE_MAPS_AND_OURS: usize = 2;
+        let mut slots = self.slots.lock().expect("no panic while it is held");
+        if slots.get(task).is_some_and(|slot| Arc::strong_count(slot) == THE_MAPS_AND_OURS) {
+            slots.remove(task);
+        }
+    }
+
     fn sandbox(&self, task: &TaskId) -> Sandbox {
         Sandbox(self.config.root.join(task))
     }
@@ -118,6 +127,7 @@ impl OciRuntime {
         sandbox.create()?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut child = tokio::process::Command::new(&self.config.shim_exe)
+            .arg0("slipway")
             .args(["shim", "serve"])
             .args([sandbox.0.as_os_str(), self.config.logs.join(task).as_os_str(), self.cgroup(task).as_ref()])
             .env_clear()
@@ -146,8 +156,12 @@ fn error(id: &ContainerId, failure: Failure) -> Error {
         Failure::Start(text) => Error::Start(text),
         Failure::Create(text) => Error::Create(text),
         Failure::NoSuchContainer => Error::NoSuchContainer(id.clone()),
-        Failure::Other(message) => Error::Shim { task: id.task.clone(), message },
+        failure @ Failure::Other(_) => said_by_shim(&id.task, &failure),
     }
+}
+
+fn said_by_shim(task: &TaskId, failure: &Failure) -> Error {
+    Error::Shim { task: task.clone(), message: failure.to_string() }
 }
 
 fn unexpected(task: &TaskId, answer: &Answer) -> Error {
@@ -180,8 +194,7 @@ impl Runtime for OciRuntime {
             share_pid: task.pid_mode == Sharing::Task,
             share_ipc: task.ipc_mode == Sharing::Task,
         };
-        let failed = |failure| Error::Shim { task: task.id.clone(), message: format!("{failure:?}") };
-        shim.request(Request::Open(opening)).await?.map(drop).map_err(failed)
+        shim.request(Request::Open(opening)).await?.map(drop).map_err(|failure| said_by_shim(&task.id, &failure))
     }
 
     async fn start(&self, run: ContainerRun) -> Result<Started> {
@@ -214,12 +227,11 @@ impl Runtime for OciRuntime {
         let slot = self.slot(task);
         let mut held = slot.lock().await;
         if let Some(shim) = self.shim(task, &mut held).await? {
-            let failed = |failure| Error::Shim { task: task.clone(), message: format!("{failure:?}") };
-            shim.close().await?.map(drop).map_err(failed)?;
+            shim.close().await?.map_err(|failure| said_by_shim(task, &failure))?;
             *held = None;
         }
         self.grave(task).clear().await.map_err(at(&self.sandbox(task).0))?;
-        self.slots.lock().expect("no panic while it is held").remove(task);
+        self.forget_slot(task);
         Ok(())
     }
 

@@ -67,12 +67,16 @@ pub struct State {
     pub exit: Option<Exit>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
+    #[error("{0}")]
     Start(String),
+    #[error("{0}")]
     Create(String),
+    #[error("no such container")]
     NoSuchContainer,
+    #[error("{0}")]
     Other(String),
 }
 

@@ -59,3 +59,30 @@ async fn a_container_sees_its_own_limits_and_cannot_change_them() {
     assert!(said.starts_with("67108864\n") && said.contains("Read-only file system") && said.ends_with("refused\n"), "{said}");
     host.assert_nothing_is_left();
 }
+
+/// What it shares with all other shims, its program text, costs once.
+#[tokio::test]
+async fn an_idle_shim_keeps_less_than_half_a_mebibyte_to_itself() {
+    let Some(host) = host() else { return };
+    let agent = host.agent();
+    let task = Arc::new(task(1, vec![shell("c", "exec sleep 1000")]));
+    agent.runtime.open(&task).await.unwrap();
+    let started = agent.start(&task, "c").await.unwrap();
+    let alive = runtime::ExecSpec { command: vec!["true".into()], timeout: std::time::Duration::from_secs(20) };
+    agent.runtime.exec(&crate::host::id(&task, "c"), alive).await.unwrap();
+    let smaps = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", parent(started.pid))).unwrap();
+    let kib = |name: &str| {
+        smaps
+            .lines()
+            .find_map(|l| l.strip_prefix(name))
+            .map(|l| l.trim().trim_end_matches(" kB").parse::<u64>().unwrap())
+            .unwrap()
+    };
+    assert!(kib("Private_Dirty:") < 512, "{smaps}");
+    agent.runtime.close(&task.id).await.unwrap();
+}
+
+fn parent(pid: i32) -> i32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|l| l.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+}

@@ -129,11 +129,8 @@ async fn a_terminal() {
 #[tokio::test]
 async fn no_input_unless_interactive() {
     says(shell("c", "cat; echo ended"), "ended\n").await;
-    says(
-        ContainerSpec { interactive: true, ..shell("c", "timeout 1 cat 2>/dev/null; [ $? = 143 ] && echo waited") },
-        "waited\n",
-    )
-    .await;
+    says(ContainerSpec { interactive: true, ..shell("c", "timeout 1 cat 2>/dev/null; [ $? = 143 ] && echo waited") }, "waited\n")
+        .await;
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn devices_of_the_host_stay_closed() {
 #[tokio::test]
 async fn the_hosts_secrets_in_proc_are_masked() {
     says(
-        shell("c", "cat /proc/keys | wc -c; echo 1 > /proc/sys/kernel/panic; ls /sys/firmware | wc -l"),
+        shell("c", "cat /proc/keys | wc -c; (echo 1 > /proc/sys/kernel/panic) 2>&1; ls /sys/firmware | wc -l"),
         "0\nsh: can't create /proc/sys/kernel/panic: Read-only file system\n0\n",
     )
     .await;

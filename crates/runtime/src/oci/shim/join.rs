@@ -29,6 +29,11 @@ pub struct Order {
 /// The first fork's whole life.
 pub fn main(order: Order) -> i32 {
     become_killable();
+    // The container's own processes must not look into ours while we are among them with the host's privileges.
+    if let Err(errno) = prctl::set_dumpable(false) {
+        order.report.send(&Report::Failed(Failure::Start(errno.to_string())));
+        return 1;
+    }
     let filters = Filters::of(&order.program);
     let entered = enter(&order).and_then(|()| {
         let pid = fork_with(libc::CLONE_PARENT, || become_program(&order, &filters))?;
@@ -86,6 +91,8 @@ fn identity(order: &Order) -> io::Result<()> {
     dup2_stdout(&order.output)?;
     dup2_stderr(&order.output)?;
     std::env::set_current_dir(&order.program.working_directory)?;
+    // Fails for a directory outside of the container's root, which a link under /proc may have led to.
+    std::env::current_dir()?;
     let user = &order.program.user;
     let groups: Vec<Gid> = user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     setgroups(&groups)?;

@@ -1,11 +1,13 @@
 //! A container's output as JSON lines on disk, in the shape of Docker's json-file driver, rotated by size. Lines are
 //! written before more output is read, so that a slow disk slows the container down and loses nothing.
 
+use crate::oci::dir::ignore_missing;
 use base::Time;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use workload::LogSpec;
 
@@ -155,7 +157,7 @@ impl Rotated {
     fn rotate(&mut self) -> io::Result<()> {
         let numbered = |n: usize| if n == 0 { self.path.clone() } else { suffixed(&self.path, n) };
         for n in (1..self.max_files).rev() {
-            super::super::dir::ignore_missing(fs::rename(numbered(n - 1), numbered(n)))?;
+            ignore_missing(fs::rename(numbered(n - 1), numbered(n)))?;
         }
         if self.max_files == 1 {
             fs::remove_file(&self.path)?;
@@ -173,7 +175,7 @@ fn suffixed(path: &Path, n: usize) -> PathBuf {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 
 #[cfg(test)]

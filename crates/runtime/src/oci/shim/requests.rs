@@ -123,6 +123,9 @@ pub fn started(shim: &mut Shim, key: u64) {
         _ => Failure::Start(start::runc("the process that starts containers was killed")),
     };
     if let Some(mut container) = shim.containers.remove(&key) {
+        // The fork clears up after itself, unless it was killed.
+        container.group.kill();
+        let _ = container.group.remove();
         container.drain();
     }
     shim.reply(reply, Err(failure));

@@ -59,10 +59,11 @@ pub fn cgroup_view(container: &Container, group: &Group) -> io::Result<Option<Pa
     Ok(Some(view))
 }
 
-/// A small text file of the image, never one of the host whatever links the image has. Missing is empty.
+/// A small text file of the image, never one of the host whatever links the image has, and never waiting for the other end
+/// of a pipe. Missing is empty.
 pub fn read_text(root: &Path, path: &str) -> String {
     const LARGEST: u64 = 1024 * 1024;
-    let file = Root::open(root).and_then(|root| root.open_subpath(path, OpenFlags::O_RDONLY));
+    let file = Root::open(root).and_then(|root| root.open_subpath(path, OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK));
     let mut bytes = Vec::new();
     if let Ok(file) = file
         && file.take(LARGEST).read_to_end(&mut bytes).is_err()
