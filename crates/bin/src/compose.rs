@@ -1,6 +1,6 @@
 //! The composition root: which parts make a server, and in what order they start and stop. The only file that knows them all.
 
-use crate::config::Config;
+use crate::config::{Config, DATA_DIR};
 use crate::http;
 use crate::images::Images;
 use crate::keys::Keys;
@@ -24,6 +24,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const SIGKILL: i32 = 9;
+const FNV_OFFSET: u32 = 0x811c_9dc5;
+const FNV_PRIME: u32 = 0x0100_0193;
 
 /// What requests need.
 pub struct Server {
@@ -110,8 +112,23 @@ fn start_plane(config: &Config) -> anyhow::Result<(Plane, std::thread::JoinHandl
     Ok((plane, writer))
 }
 
+/// What this server's cgroups, links and firewall table are called. Servers side by side on one host, each with its own data
+/// directory, must not take each other's; the usual directory has the plain name.
+fn name(data_dir: &Path) -> String {
+    if data_dir == Path::new(DATA_DIR) {
+        return "slipway".into();
+    }
+    let path = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let hash = path.as_os_str().as_encoded_bytes().iter().fold(FNV_OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(FNV_PRIME));
+    format!("slipway-{:04x}", (hash >> 16) ^ (hash & 0xffff))
+}
+
 fn network(config: &Config) -> anyhow::Result<net::linux::Config> {
     let mut network = net::linux::Config::new(config.data_dir.join("net"));
+    network.table = name(&config.data_dir);
+    if let Some((_, suffix)) = network.table.split_once('-') {
+        network.link_prefix = format!("sl{suffix}");
+    }
     network.subnet = config.subnet.as_deref().map(str::parse).transpose().context("subnet")?;
     network.dynamic_ports = config.dynamic_ports.map(|(first, last)| first..=last);
     network.reserved_ports.insert(config.listen.port());
@@ -123,7 +140,7 @@ fn oci(config: &Config) -> OciConfig {
         root: config.data_dir.join("runtime"),
         logs: config.data_dir.join("logs"),
         shim_exe: "/proc/self/exe".into(),
-        cgroup_parent: "slipway".into(),
+        cgroup_parent: name(&config.data_dir),
         task_pids_limit: None,
     }
 }

@@ -6,28 +6,30 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub const DATA_DIR: &str = "/var/lib/slipway";
+
 /// Access keys every local AWS tool knows; no secret, so accepted on loopback only.
 pub const TEST_KEYS: [(&str, &str); 2] = [("test", "test"), ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")];
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct Flags {
     /// Address to serve every API on [default: 127.0.0.1:4566]
-    #[arg(long, env = "SLIPWAY_LISTEN", value_name = "ADDR:PORT")]
+    #[arg(long, global = true, env = "SLIPWAY_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
     /// Where everything is kept [default: /var/lib/slipway]
-    #[arg(long, env = "SLIPWAY_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "SLIPWAY_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// AWS account id of callers whose keys do not say another [default: 123456789012]
-    #[arg(long, env = "SLIPWAY_ACCOUNT", value_name = "ID")]
+    #[arg(long, global = true, env = "SLIPWAY_ACCOUNT", value_name = "ID")]
     pub account: Option<String>,
     /// Region of this host's container instance, and of clients that `slipway env` sets up [default: us-east-1]
-    #[arg(long, env = "SLIPWAY_REGION", value_name = "REGION")]
+    #[arg(long, global = true, env = "SLIPWAY_REGION", value_name = "REGION")]
     pub region: Option<String>,
     /// TOML file with these settings, access keys and registries
-    #[arg(long, env = "SLIPWAY_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Serve POST /moto-api/reset, which forgets everything. For test suites only
-    #[arg(long, env = "SLIPWAY_ENABLE_RESET", hide = true)]
+    #[arg(long, global = true, env = "SLIPWAY_ENABLE_RESET", hide = true)]
     pub enable_reset: bool,
 }
 
@@ -89,7 +91,7 @@ impl Config {
         let file = flags.config.as_deref().map(read).transpose()?.unwrap_or_default();
         let config = Config {
             listen: flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4566))),
-            data_dir: flags.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "/var/lib/slipway".into()),
+            data_dir: flags.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR.into()),
             account: flags.account.clone().or(file.account).unwrap_or_else(|| "123456789012".into()),
             region: flags.region.clone().or(file.region).unwrap_or_else(|| "us-east-1".into()),
             stopped_task_retention_seconds: file

@@ -22,35 +22,27 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Serves every API and runs what it is given, on this host
-    Up {
-        #[command(flatten)]
-        flags: Flags,
-    },
+    Up,
     /// Runs a task definition as one task and shows its life until it ends
     Run {
         /// As for `aws ecs register-task-definition --cli-input-json`
         file: PathBuf,
         #[arg(long, default_value = "default")]
         cluster: String,
-        #[command(flatten)]
-        flags: Flags,
     },
     /// Prints the variables that point AWS clients at the server: eval "$(slipway env)"
-    Env {
-        #[command(flatten)]
-        flags: Flags,
-    },
+    Env,
     /// Brings images to this host
     Image {
         #[command(subcommand)]
         image: Image,
-        #[command(flatten)]
-        flags: Flags,
     },
     /// Shows what a task's containers wrote
     Logs {
@@ -62,8 +54,6 @@ enum Command {
         /// Only these containers
         #[arg(long, short)]
         container: Vec<String>,
-        #[command(flatten)]
-        flags: Flags,
     },
     #[command(subcommand, hide = true)]
     Hello(hello::Hello),
@@ -96,20 +86,20 @@ fn run(cli: Cli) -> anyhow::Result<i32> {
     }
     log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(workers()).build()?;
-    let code = runtime.block_on(command(cli.command));
+    let code = runtime.block_on(command(cli.command, &cli.flags));
     // Reads that block (standard input) must not keep a finished command.
     runtime.shutdown_background();
     code
 }
 
-async fn command(command: Command) -> anyhow::Result<i32> {
+async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
     match command {
-        Command::Up { flags } => commands::up::run(Config::load(&flags)?).await?,
-        Command::Run { file, cluster, flags } => return commands::run::run(Config::load(&flags)?, &file, &cluster).await,
-        Command::Env { flags } => commands::env::run(&Config::load(&flags)?),
-        Command::Image { image, flags } => commands::image::run(&client(&flags)?, image).await?,
-        Command::Logs { task, follow, container, flags } => {
-            commands::logs::run(&client(&flags)?, &task, follow, &container).await?;
+        Command::Up => commands::up::run(Config::load(flags)?).await?,
+        Command::Run { file, cluster } => return commands::run::run(Config::load(flags)?, &file, &cluster).await,
+        Command::Env => commands::env::run(&Config::load(flags)?),
+        Command::Image { image } => commands::image::run(&client(flags)?, image).await?,
+        Command::Logs { task, follow, container } => {
+            commands::logs::run(&client(flags)?, &task, follow, &container).await?;
         }
         Command::Hello(_) => unreachable!("taken before the runtime starts"),
     }

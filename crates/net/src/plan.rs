@@ -9,8 +9,13 @@ use std::ops::RangeInclusive;
 use workload::{Binding, PortSpec, Protocol};
 
 /// Where containers may live, in order of preference. 172.17.0.0/16 upwards is Docker's, 172.31.0.0/16 AWS's default VPC.
-pub const SUBNETS: [&str; 6] =
-    ["172.29.0.0/16", "172.28.0.0/16", "172.30.0.0/16", "10.213.0.0/16", "10.214.0.0/16", "192.168.224.0/20"];
+/// The long tail is for hosts on which several servers live side by side, each with a subnet of its own.
+pub fn candidates() -> impl Iterator<Item = Ipv4Net> {
+    let first = [[172, 29], [172, 28], [172, 30]].into_iter();
+    let tail = (213..=253).map(|second| [10, second]);
+    let wide = first.chain(tail).map(|[a, b]| Ipv4Net::new_assert(Ipv4Addr::new(a, b, 0, 0), 16));
+    wide.chain([Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 224, 0), 20)])
+}
 
 /// The ports no task gets by chance: SSH, Docker, and the ECS agent's introspection (ECS reserves the same by default).
 pub const RESERVED_PORTS: [u16; 6] = [22, 2375, 2376, 51678, 51679, 51680];
@@ -18,7 +23,7 @@ pub const RESERVED_PORTS: [u16; 6] = [22, 2375, 2376, 51678, 51679, 51680];
 /// The first candidate that no route of the host covers or lies in; a default route is no reason against any.
 pub fn choose_subnet(routes: &[Ipv4Net]) -> Option<Ipv4Net> {
     let free = |candidate: &Ipv4Net| routes.iter().all(|route| route.prefix_len() == 0 || !overlap(route, candidate));
-    SUBNETS.iter().map(|text| text.parse().expect("the list above holds subnets")).find(free)
+    candidates().find(free)
 }
 
 fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
