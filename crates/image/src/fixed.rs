@@ -44,7 +44,7 @@ impl Store {
         let manifest = json(&manifest_of(&configuration, vec![(diff_id.clone(), layer.length)]))?;
         let digest = Digest::of(&manifest);
         let turn = self.shelf.turn(&diff_id).await;
-        let held = match self.shelf.layers.hold(&self.shelf.disk, &diff_id)? {
+        let held = match self.shelf.held(&diff_id).await? {
             Some(held) => held,
             None => {
                 let expected = Expected { blob: None, diff_id: diff_id.clone() };

@@ -35,18 +35,20 @@ impl Store {
 
 fn collect(shelf: &Shelf, in_use: &BTreeSet<String>) -> Result<Collected> {
     let disk = &shelf.disk;
-    let layers = candidates(&disk.layers())?;
-    let blobs = candidates(&disk.blobs())?;
+    let mut layers = candidates(&disk.layers())?;
+    let mut blobs = candidates(&disk.blobs())?;
     let partials = candidates(&disk.partials())?;
     let used = used(shelf, in_use)?;
+    layers.retain(|layer| !used.contains(&layer.digest));
+    blobs.retain(|blob| !used.contains(&blob.digest));
     let trash = disk.scratch()?;
     let mut collected = Collected::default();
-    for layer in layers.iter().filter(|layer| !used.contains(&layer.digest)) {
+    for layer in &layers {
         shelf.layers.forget(disk, &layer.digest)?;
         discard(&disk.layer(&layer.digest), &trash)?;
         collected.layers += 1;
     }
-    for blob in blobs.iter().filter(|blob| !used.contains(&blob.digest)) {
+    for blob in &blobs {
         remove(&disk.blob(&blob.digest))?;
         collected.blobs += 1;
     }

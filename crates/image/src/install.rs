@@ -69,6 +69,12 @@ impl Shelf {
         lock.lock_owned().await
     }
 
+    /// The layer, if it is there. Away from the threads that serve, since a collection may be looking at it.
+    pub async fn held(self: &Arc<Shelf>, chain_id: &Digest) -> Result<Option<Held>> {
+        let (shelf, chain_id) = (self.clone(), chain_id.clone());
+        blocking(move || shelf.layers.hold(&shelf.disk, &chain_id)).await
+    }
+
     /// Unpacks one layer upon those below. The turn goes along, since the thread may outlive whoever waits for it.
     pub async fn unpack(
         self: &Arc<Shelf>,

@@ -55,6 +55,7 @@ pub struct Store {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
+    /// As people write it.
     pub name: String,
     pub digest: Digest,
     pub origin: Origin,
@@ -133,5 +134,6 @@ impl Store {
 fn listed(shelf: &Shelf, record: Record) -> Result<Listed> {
     let bytes =
         shelf.documents(&record.manifest)?.map_or(0, |(manifest, _)| manifest.layers.iter().map(|layer| layer.size).sum());
-    Ok(Listed { name: record.name, digest: record.digest, origin: record.origin, bytes })
+    let name = Reference::parse(&record.name).map_or_else(|_| record.name.clone(), |reference| reference.to_string());
+    Ok(Listed { name, digest: record.digest, origin: record.origin, bytes })
 }

@@ -49,7 +49,7 @@ impl Store {
         let places = configuration.chain_ids().into_iter().zip(configuration.rootfs.diff_ids);
         for ((chain_id, diff_id), layer) in places.zip(&planned.layers) {
             let turn = self.shelf.turn(&chain_id).await;
-            let held = match self.shelf.layers.hold(&self.shelf.disk, &chain_id)? {
+            let held = match self.shelf.held(&chain_id).await? {
                 Some(held) => held,
                 None => {
                     let part = Part { source: source.clone(), name: layer.path.clone() };

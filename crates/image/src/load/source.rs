@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::disk::{Disk, Scratch};
 use crate::error::{Context, Error, Result};
 use crate::install::Shipped;
+use base::limits::IMAGE_DOCUMENT_BYTES;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,9 +15,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-
-/// Manifests and configurations are read into memory up to this size (registries refuse manifests over 4 MiB).
-const LARGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
 
 pub struct Source {
     /// As the user named it, for messages and for images without a name.
@@ -78,9 +76,9 @@ impl Source {
 
     pub fn document(&self, name: &str) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let read = self.read(name)?.take(LARGEST_DOCUMENT + 1).read_to_end(&mut bytes);
+        let read = self.read(name)?.take(IMAGE_DOCUMENT_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| self.broken(format!("{name}: {error}")))?;
-        if bytes.len() as u64 > LARGEST_DOCUMENT {
+        if bytes.len() as u64 > IMAGE_DOCUMENT_BYTES {
             return Err(self.broken(format!("{name} is too large")));
         }
         Ok(bytes)

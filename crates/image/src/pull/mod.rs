@@ -125,7 +125,7 @@ impl Pull {
     async fn have(&self, registry: &Registry, layer: &Layer) -> Result<Fetched> {
         let shelf = &self.store.shelf;
         let turn = shelf.turn(&layer.chain_id).await;
-        if let Some(held) = shelf.layers.hold(&shelf.disk, &layer.chain_id)? {
+        if let Some(held) = shelf.held(&layer.chain_id).await? {
             self.progress.tell(&Event::Present { layer: layer.number, layers: layer.of });
             return Ok(Fetched::There(held));
         }

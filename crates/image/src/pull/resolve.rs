@@ -8,11 +8,11 @@ use crate::document::{Configuration, Document, Manifest};
 use crate::error::{Error, Result};
 use crate::names::Record;
 use crate::platform::choose;
+use base::limits::IMAGE_DOCUMENT_BYTES;
 use std::sync::Arc;
 use workload::RegistryAuth;
 
 const DEEPEST_INDEX: usize = 4;
-const LARGEST_CONFIGURATION: u64 = 8 * 1024 * 1024;
 
 pub enum Resolved {
     /// What is here is what the registry has.
@@ -29,14 +29,22 @@ pub struct Remote {
     pub configuration_bytes: Vec<u8>,
 }
 
+struct Host {
+    name: String,
+    /// Not a mirror.
+    is_own: bool,
+}
+
 impl Pull {
     pub async fn resolve(&self, auth: Option<&RegistryAuth>) -> Result<(Registry, Resolved)> {
         let mut last = None;
         for host in self.hosts()? {
-            match self.resolve_at(&host, auth).await {
+            // What was given for the registry is not for its mirrors.
+            let auth = auth.filter(|_| host.is_own);
+            match self.resolve_at(&host.name, auth).await {
                 Ok(resolved) => return Ok(resolved),
                 Err(error) => {
-                    tracing::debug!(%host, %error, reference = %self.reference, "cannot resolve");
+                    tracing::debug!(host = host.name, %error, reference = %self.reference, "cannot resolve");
                     last = Some(error);
                 }
             }
@@ -45,12 +53,13 @@ impl Pull {
     }
 
     /// The registry itself comes last: its error is the one that is told.
-    fn hosts(&self) -> Result<Vec<String>> {
+    fn hosts(&self) -> Result<Vec<Host>> {
         let config = &self.store.config;
         let registry = self.reference.registry.clone().or_else(|| config.default_registry.clone());
         let registry = registry.ok_or_else(|| Error::NoRegistry(self.reference.to_string()))?;
-        let mirrors = config.mirrors.get(&registry).into_iter().flatten().cloned();
-        Ok(mirrors.chain([registry.clone()]).collect())
+        let mirrors = config.mirrors.get(&registry).into_iter().flatten();
+        let mirrors = mirrors.map(|mirror| Host { name: mirror.clone(), is_own: false });
+        Ok(mirrors.chain([Host { name: registry.clone(), is_own: true }]).collect())
     }
 
     async fn resolve_at(&self, host: &str, auth: Option<&RegistryAuth>) -> Result<(Registry, Resolved)> {
@@ -108,7 +117,7 @@ impl Pull {
         manifest: Manifest,
         manifest_bytes: Vec<u8>,
     ) -> std::result::Result<Resolved, Fault> {
-        let configuration_bytes = registry.blob(&manifest.config, LARGEST_CONFIGURATION).await?;
+        let configuration_bytes = registry.blob(&manifest.config, IMAGE_DOCUMENT_BYTES).await?;
         let parsed = Configuration::parse(&self.reference.to_string(), &configuration_bytes, manifest.layers.len());
         let configuration = parsed.map_err(Fault::lasting)?;
         Ok(Resolved::Image(Box::new(Remote { digest, manifest, manifest_bytes, configuration, configuration_bytes })))

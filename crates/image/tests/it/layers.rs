@@ -3,6 +3,11 @@
 use crate::support::archive::{built, tar};
 use crate::support::{open, tree};
 use expect_test::{Expect, expect};
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What lies there after loading an image of these layers, lowest first, or why it was refused.
 fn unpacked(layers: &[&str]) -> String {
@@ -162,4 +167,52 @@ fn nothing_leaves_the_layer() {
     check(&["l a -> /etc/passwd\nf 644 0:0 a 1"], expect!["f 644 0:0 a 1"]);
     check(&["l a -> /etc/passwd\nh b => a"], expect!["l a -> /etc/passwd\nh b => a"]);
     check(&["f 644 0:0 a 1 xattr.trusted.overlay.redirect=/../x"], expect!["f 644 0:0 a 1"]);
+}
+
+/// A random tree, as `tree::list` writes it, and the same in the order of an archive: any, but links after what they link.
+fn random(rng: &mut StdRng) -> (String, String) {
+    let mut directories = vec![PathBuf::new()];
+    let mut entries: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for number in 0..rng.random_range(1..40) {
+        let name = format!("{}{number}", ["a", "b.c", "Ü", "d-e"].choose(rng).unwrap());
+        let path = directories.choose(rng).unwrap().join(name);
+        let what = format!(
+            "{:o} {}:{} {}",
+            rng.random_range(0..0o10000),
+            rng.random_range(0..70000),
+            rng.random_range(0..9),
+            path.display()
+        );
+        let line = match rng.random_range(0..8) {
+            0 | 1 => {
+                directories.push(path.clone());
+                format!("d {what}")
+            }
+            2 => format!("l {} -> {}", path.display(), ["/etc/x", "../../../..", "a0", "."].choose(rng).unwrap()),
+            3 => format!("p {what}"),
+            4 => format!("c {what} 1:{}", rng.random_range(1..9)),
+            5 => format!("f {what} text xattr.user.x=1"),
+            _ => format!("f {what} {}", "text".repeat(rng.random_range(0..300))).trim_end().to_owned(),
+        };
+        entries.insert(path, line);
+    }
+    let files: Vec<PathBuf> = entries.iter().filter(|(_, line)| line.starts_with('f')).map(|(path, _)| path.clone()).collect();
+    let mut archive: Vec<String> = entries.values().cloned().collect();
+    archive.shuffle(rng);
+    if let Some(file) = files.choose(rng) {
+        // In the list the first name is the file and the later one the link.
+        let link = file.with_file_name(format!("{}~", file.file_name().unwrap().display()));
+        let line = format!("h {} => {}", link.display(), file.display());
+        archive.push(line.clone());
+        entries.insert(link, line);
+    }
+    (Vec::from_iter(entries.into_values()).join("\n"), archive.join("\n"))
+}
+
+#[test]
+fn what_is_unpacked_is_what_was_packed_in_any_order() {
+    for seed in 0..60 {
+        let (tree, archive) = random(&mut StdRng::seed_from_u64(seed));
+        assert_eq!(unpacked(&[&archive]), tree, "seed {seed}");
+    }
 }

@@ -136,7 +136,7 @@ async fn of_many_machines_images_ours_is_taken() {
     let (more, mine) = ours.blobs(Packing::Plain);
     blobs.extend(more);
     let list = put(&mut blobs, "application/vnd.oci.image.index.v1+json", index(&[other.clone(), mine]));
-    let loaded = load(&home, &store, "both.tar", &tar(&layout(blobs.clone(), &[list.clone()]))).await.unwrap();
+    let loaded = load(&home, &store, "both.tar", &tar(&layout(blobs.clone(), std::slice::from_ref(&list)))).await.unwrap();
     assert_eq!(loaded[0].digest.to_string(), list["digest"].as_str().unwrap(), "the list's digest is reported");
     assert_eq!(content(&store, "both").await, "f 755 0:0 hello hi");
     let error = load(&home, &store, "one.tar", &tar(&layout(blobs, &[other]))).await.unwrap_err();
@@ -155,7 +155,7 @@ async fn what_is_not_what_it_says_is_refused_and_leaves_nothing() {
     let mut missing_layer = saved.clone();
     missing_layer.remove("0/layer.tar");
     let (blobs, descriptor) = image.blobs(Packing::Gzip);
-    let whole = layout(blobs, &[descriptor.clone()]);
+    let whole = layout(blobs, std::slice::from_ref(&descriptor));
     let mut trailing = whole.clone();
     let layer = format!("blobs/sha256/{}", Digest::of(&packed(&image.layers[0], Packing::Gzip)).hex());
     trailing.get_mut(&layer).unwrap().extend(packed(b"", Packing::Gzip));

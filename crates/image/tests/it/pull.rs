@@ -303,8 +303,15 @@ async fn each_refusal_is_said_as_ecs_says_it() {
     };
     let wrong = || Some(RegistryAuth { username: "someone".into(), password: "else".into() });
     check(Access::Open, "app:v1", None, expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: manifest for HOST/app:v1 not found: manifest unknown: manifest unknown"]).await;
-    check(Access::Open, "app:old", None, expect!["HOST/app:old: unsupported manifest: schema version 1 is no longer supported; push the image again"]).await;
-    check(Access::Open, "app:page", None, expect!["HOST/app:page: unsupported manifest: expected value at line 1 column 1"]).await;
+    check(
+        Access::Open,
+        "app:old",
+        None,
+        expect!["HOST/app:old: unsupported manifest: schema version 1 is no longer supported; push the image again"],
+    )
+    .await;
+    check(Access::Open, "app:page", None, expect!["HOST/app:page: unsupported manifest: expected value at line 1 column 1"])
+        .await;
     check(Access::Basic, "app:v1", None, expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"]).await;
     check(Access::Basic, "app:v1", wrong(), expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': unauthorized: authentication required"]).await;
     check(Access::Bearer, "app:v1", wrong(), expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': unauthorized: wrong password"]).await;
