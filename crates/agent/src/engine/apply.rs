@@ -1,6 +1,7 @@
 //! What happened to a task, noted in its state. Results of effects that no longer matter change nothing.
 
 use super::event::{Attachment, Exit, Observed, Outcome, Run};
+use super::mutation::{Mutation, mutated};
 use super::settle::settle;
 use super::state::{Life, Step, Task};
 use super::{health, network, restart, stop};
@@ -71,7 +72,7 @@ fn runs(task: &mut Task, index: usize, run: Run) {
 pub fn exited(task: &mut Task, index: usize, runtime_id: &str, exit: Exit) {
     let wanted = task.wanted();
     let (spec, container) = (&task.spec.containers[index], &mut task.containers[index]);
-    if container.life == Life::Starting {
+    if container.life == Life::Starting && !mutated(Mutation::EarlyExitLost) {
         container.early_exit = Some((runtime_id.to_owned(), exit));
         return;
     }
@@ -115,6 +116,7 @@ pub fn closed(task: &mut Task, result: Outcome<()>, now: Time) {
 fn step(result: Outcome<()>, now: Time) -> Step {
     match result {
         Ok(()) => Step::Done,
+        Err(_) if mutated(Mutation::CleanupNotRepeated) => Step::Doing,
         Err(_) => Step::Again(now + stop::RETRY),
     }
 }
@@ -133,6 +135,9 @@ pub fn observed(task: &mut Task, open: bool, seen: &[Observed], now: Time) {
 
 pub fn find<'a>(task: &Task, index: usize, seen: &'a [Observed]) -> Option<&'a Observed> {
     let name = &task.spec.containers[index].name;
+    if mutated(Mutation::FoundIsForgotten) {
+        return None;
+    }
     seen.iter().find(|o| o.task == task.spec.id && &o.container == name)
 }
 

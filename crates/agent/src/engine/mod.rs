@@ -138,7 +138,7 @@ impl Engine {
 
     /// The whole set. What is not in it has no place here any more.
     fn assign(&mut self, assign: Assign) -> BTreeSet<TaskId> {
-        if !self.recovered {
+        if !self.recovered && !mutated(Mutation::ActsBeforeInventory) {
             let newer = self.early.as_ref().is_none_or(|early| early.generation <= assign.generation);
             self.early = if newer { Some(assign) } else { self.early.take() };
             return BTreeSet::new();
@@ -148,8 +148,11 @@ impl Engine {
         }
         self.generation = assign.generation;
         let assigned: BTreeSet<TaskId> = assign.tasks.iter().map(|spec| spec.id.clone()).collect();
+        if mutated(Mutation::AbsentMeansGone) {
+            self.tasks.retain(|id, _| assigned.contains(id));
+        }
         for (id, task) in &mut self.tasks {
-            task.orphan |= !assigned.contains(id);
+            task.orphan |= !assigned.contains(id) && !mutated(Mutation::OrphansNotStopped);
         }
         for spec in assign.tasks {
             self.admit(spec);
@@ -191,10 +194,16 @@ impl Engine {
     }
 
     fn effects(&mut self, turn: Turn, generation_before: u64) -> Vec<Effect> {
-        let Turn { decided, effects: wanted, learned, forgotten, news } = turn;
+        let Turn { mut decided, effects: wanted, mut learned, forgotten, news } = turn;
         let mut effects = vec![];
-        if !self.recovered {
+        if !self.recovered && !mutated(Mutation::ActsBeforeInventory) {
             return effects;
+        }
+        if mutated(Mutation::MemoryBehindEffects) {
+            learned.splice(0..0, std::mem::take(&mut decided));
+        }
+        if mutated(Mutation::FactsForgotten) {
+            learned.clear();
         }
         if !decided.is_empty() || self.generation != generation_before {
             effects.push(self.remember(decided, vec![]));

@@ -1,6 +1,7 @@
 //! Whose turn it is. At start a container waits for what it depends on; at the end it is stopped after all that depend on it.
 //! Conditions and sentences are the stock agent's (`agent/engine/dependencygraph/graph.go`).
 
+use super::mutation::{Mutation, mutated};
 use super::state::{Container, Life, Task};
 use base::Time;
 use std::time::Duration;
@@ -26,7 +27,7 @@ enum Need {
 
 pub fn turn(task: &Task, index: usize, now: Time) -> Turn {
     let (spec, container) = (&task.spec.containers[index], &task.containers[index]);
-    if container.has_started() {
+    if container.has_started() || mutated(Mutation::DependenciesIgnored) {
         return Turn::Now; // "confirmed only at task startup": a restart waits for nobody
     }
     let turns = needs(spec).map(|(name, need)| one(task, &spec.name, name, need, now));
@@ -35,6 +36,9 @@ pub fn turn(task: &Task, index: usize, now: Time) -> Turn {
 
 /// When a container that waits gives up, if nothing happens before.
 pub fn gives_up_at(task: &Task, index: usize) -> Option<Time> {
+    if mutated(Mutation::TimeoutsForgotten) {
+        return None;
+    }
     let times = needs(&task.spec.containers[index]).filter_map(|(name, need)| {
         let (spec, container) = task.container(name)?;
         timeout(spec, container, need)
@@ -46,7 +50,7 @@ pub fn gives_up_at(task: &Task, index: usize) -> Option<Time> {
 pub fn may_stop(task: &Task, index: usize) -> bool {
     let name = &task.spec.containers[index].name;
     let depends = |spec: &ContainerSpec| spec.depends_on.iter().any(|d| &d.container == name);
-    task.each().all(|(spec, container)| container.life == Life::Ended || !depends(spec))
+    mutated(Mutation::StopOrderIgnored) || task.each().all(|(spec, container)| container.life == Life::Ended || !depends(spec))
 }
 
 fn needs(spec: &ContainerSpec) -> impl Iterator<Item = (&str, Need)> {
@@ -76,7 +80,7 @@ fn one(task: &Task, target: &str, name: &str, need: Need, now: Time) -> Turn {
     if met(container, need) {
         return Turn::Now;
     }
-    if let Some(why) = hopeless(container, need) {
+    if let Some(why) = hopeless(spec, container, need) {
         return match need {
             Need::Link => Turn::Never(cannot_link(name, target)),
             _ => never(name, target, why),
@@ -90,23 +94,25 @@ fn one(task: &Task, target: &str, name: &str, need: Need, now: Time) -> Turn {
 
 fn met(container: &Container, need: Need) -> bool {
     let ended = container.life == Life::Ended;
+    let exit_code = container.exit_code.filter(|_| ended && container.has_started());
     match need {
         Need::Condition(Condition::Start) | Need::Volumes => container.has_started(),
-        Need::Condition(Condition::Complete) => ended && container.exit_code.is_some(),
-        Need::Condition(Condition::Success) => ended && container.exit_code == Some(0),
+        Need::Condition(Condition::Complete) => exit_code.is_some(),
+        Need::Condition(Condition::Success) => exit_code == Some(0),
         Need::Condition(Condition::Healthy) => !ended && container.pulse.status == Health::Healthy,
         Need::Link => container.life == Life::Running,
     }
 }
 
 /// Why a need that is not met never will be.
-fn hopeless(container: &Container, need: Need) -> Option<&'static str> {
+fn hopeless(spec: &ContainerSpec, container: &Container, need: Need) -> Option<&'static str> {
     let ended = container.life == Life::Ended;
     match need {
         _ if ended && !container.has_started() => Some("because dependency will never start"),
         Need::Condition(Condition::Success) if ended => Some("as dependency did not exit successfully"),
         Need::Condition(Condition::Healthy) if ended => Some("as dependency exited before it was healthy"),
         Need::Condition(Condition::Healthy) if container.pulse.status == Health::Unhealthy => Some("as dependency is unhealthy"),
+        Need::Condition(Condition::Healthy) if spec.health_check.is_none() => Some("as dependency has no health check"),
         _ if ended => Some("as dependency has exited"),
         _ => None,
     }

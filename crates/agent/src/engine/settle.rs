@@ -1,5 +1,6 @@
 //! What follows from what happened, without any effect: who will never start, whether and why the task stops, how far it is.
 
+use super::mutation::{Mutation, mutated};
 use super::order::{self, Turn};
 use super::state::{Life, Step, Task};
 use super::stop;
@@ -53,6 +54,7 @@ fn end_idle(task: &mut Task) {
     for container in &mut task.containers {
         let idle = match container.life {
             Life::Waiting => true,
+            Life::Starting => mutated(Mutation::OwnStartNotCounted),
             Life::Restarting => container.removal != Step::Doing,
             _ => false,
         };
@@ -71,7 +73,11 @@ fn note_execution_stopped(task: &mut Task, now: Time) {
 }
 
 fn advance(task: &mut Task, now: Time) {
-    task.phase = task.phase.max(phase(task));
+    task.phase = match mutated(Mutation::PhaseMayGoBack) {
+        true if task.any(Life::Restarting) => TaskPhase::Activating,
+        true => phase(task),
+        false => task.phase.max(phase(task)),
+    };
     if task.phase == TaskPhase::Running {
         let last = task.containers.iter().filter_map(|c| c.started_at).max();
         task.started_at = task.started_at.or(last).or(Some(now));

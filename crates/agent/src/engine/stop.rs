@@ -2,6 +2,7 @@
 //! time is up, and then everything the task holds is given back.
 
 use super::effect::Effect;
+use super::mutation::{Mutation, mutated};
 use super::order;
 use super::signal;
 use super::state::{Container, Life, Step, Task};
@@ -36,7 +37,7 @@ pub fn wakes_at(task: &Task) -> Option<Time> {
 
 pub fn is_over(task: &Task) -> bool {
     let given_back = task.networks.values().all(|n| n.detach == Step::Done || n.attach == Step::Todo);
-    task.all(Life::Ended) && task.close == Step::Done && given_back
+    task.all(Life::Ended) && (task.close == Step::Done && given_back || mutated(Mutation::StoppedBeforeCleanup))
 }
 
 fn stoppable(task: &Task, index: usize) -> bool {
@@ -50,7 +51,7 @@ fn signal(task: &Task, index: usize, now: Time) -> Option<Effect> {
     }
     let signal = match kill_at(spec, container) {
         None => signal::stop_signal(container.image.as_deref()),
-        Some(at) if at <= now => signal::SIGKILL,
+        Some(at) if at <= now && !mutated(Mutation::NeverKilled) => signal::SIGKILL,
         Some(_) => return None,
     };
     Some(Effect::Signal { task: task.spec.id.clone(), container: spec.name.clone(), signal })
@@ -60,6 +61,7 @@ fn signal(task: &Task, index: usize, now: Time) -> Option<Effect> {
 fn kill_at(spec: &ContainerSpec, container: &Container) -> Option<Time> {
     let timeout = spec.stop_timeout_s.map_or(STOP_TIMEOUT, |s| Duration::from_secs(s.into()));
     match container.killed_at {
+        None if mutated(Mutation::NoStopTimeout) => container.signalled_at,
         Some(at) => Some(at + KILL_AGAIN),
         None => container.signalled_at.map(|at| at + timeout),
     }

@@ -299,3 +299,20 @@ fn an_older_set_is_refused() {
         "#]],
     );
 }
+
+#[test]
+fn a_container_that_never_started_is_not_complete() {
+    check(
+        "app! after=job:COMPLETE; job after=init:SUCCESS; init",
+        "assign
+         ready
+         up init
+         exit init 1",
+        expect![[r#"
+            assign -> remember; open; attach t.app; attach t.job; attach t.init; pull app; pull job; pull init; Activating[app:Pending job:Pending init:Pending];
+            ready -> remember; remember; start init; remember;
+            up init -> Activating[app:Pending job:Pending init:Running]; remember;
+            exit init 1 -> remember; detach t.app; detach t.init; detach t.job; close; Stopping FailedToStart("CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [job] for target [app] because dependency will never start")[app:Stopped 143 CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [job] for target [app] because dependency will never start job:Stopped 143 CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [init] for target [job] as dependency did not exit successfully init:Stopped 1];
+        "#]],
+    );
+}

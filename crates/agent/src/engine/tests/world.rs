@@ -13,6 +13,9 @@ pub struct World {
     pub sandboxes: BTreeSet<TaskId>,
     pub containers: BTreeMap<(TaskId, String), Observed>,
     pub attachments: BTreeMap<String, Attachment>,
+    /// What happened and may be gone by now; the last exit code.
+    pub ever_started: BTreeSet<(TaskId, String)>,
+    pub ever_exited: BTreeMap<(TaskId, String), i32>,
     pub in_flight: Vec<Effect>,
     pub said: Option<Report>,
     pub wake_at: Option<Time>,
@@ -56,7 +59,8 @@ impl World {
             }
             Effect::Start { container, facts } => {
                 let task = facts.spec.id.clone();
-                let result = result.map(|()| self.start(&task, &container));
+                let open = self.sandboxes.contains(&task).then_some(()).ok_or("no sandbox".to_owned());
+                let result = result.and(open).map(|()| self.start(&task, &container));
                 Event::Started { task, container, result }
             }
             Effect::Signal { .. } => return None,
@@ -92,6 +96,7 @@ impl World {
         let (runtime_id, at) = (format!("run{}", self.runs), self.now);
         let (task, container) = (task.to_owned(), container.to_owned());
         let key = (task.clone(), container.clone());
+        self.ever_started.insert(key.clone());
         let seen = Observed { task, container, runtime_id: runtime_id.clone(), started_at: at, exit: None };
         self.containers.insert(key, seen);
         Run { runtime_id, at }
@@ -107,6 +112,7 @@ impl World {
         let seen = self.containers.get_mut(&(task.to_owned(), container.to_owned())).filter(|o| o.exit.is_none())?;
         let exit = Exit { code, oom_killed: code == 137, at };
         seen.exit = Some(exit.clone());
+        self.ever_exited.insert((task.to_owned(), container.to_owned()), code);
         let Observed { task, container, runtime_id, .. } = seen.clone();
         Some(Event::Exited { task, container, runtime_id, exit })
     }
