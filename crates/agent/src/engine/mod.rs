@@ -66,6 +66,10 @@ impl Engine {
         Engine::default()
     }
 
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
         let generation = self.generation;
         let touched = self.apply(now, event);

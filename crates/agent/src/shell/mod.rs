@@ -174,8 +174,9 @@ impl Shell {
             inventory = self.inventory() => inventory,
             _ = stopped.changed() => return,
         };
-        self.handle(Event::Recovered(inventory));
+        // Before the first report, which belongs to it.
         self.link.send(ToPlane::Hello(facts));
+        self.handle(Event::Recovered(inventory));
         while self.turn().await {}
         while self.writing.join_next().await.is_some() {}
     }
@@ -249,7 +250,13 @@ impl Shell {
 
     fn message(&mut self, message: Option<ToNode>) {
         match message {
-            Some(ToNode::Assign(assign)) => self.handle(Event::Assigned(assign)),
+            Some(ToNode::Assign(assign)) => {
+                if assign.generation < self.engine.generation() {
+                    let obeyed = self.engine.generation();
+                    tracing::warn!(assign.generation, obeyed, "an older set is refused");
+                }
+                self.handle(Event::Assigned(assign));
+            }
             None => self.linked = false, // the plane is gone; what runs here goes on
         }
     }
