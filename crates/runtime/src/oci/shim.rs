@@ -2,6 +2,7 @@
 //! what the containers' exits are reported to and what keeps their output. libcontainer runs in short-lived forks of it.
 
 mod bare;
+mod children;
 mod connection;
 mod container;
 mod exec;

@@ -107,6 +107,25 @@ async fn a_shim_that_died_without_an_agent_is_found_by_list() {
     host.assert_nothing_is_left();
 }
 
+#[tokio::test]
+async fn an_exit_on_record_outlives_the_shim() {
+    let Some(host) = host() else { return };
+    let mut agent = host.agent();
+    let containers = vec![shell("quick", "exit 9"), shell("slow", "exec sleep 1000")];
+    let task = Arc::new(task(1, containers));
+    agent.runtime.open(&task).await.unwrap();
+    let slow = agent.start(&task, "slow").await.unwrap();
+    agent.start(&task, "quick").await.unwrap();
+    let exit = agent.exit().await;
+    kill_shim_of(slow.pid);
+    assert!(matches!(agent.events.recv().await, Some(RuntimeEvent::SandboxLost { .. })));
+    let (_, observed) = agent.runtime.list().await.unwrap();
+    let quick = observed.into_iter().find(|o| o.id.container == "quick").unwrap();
+    assert_eq!(quick.exit, Some(exit));
+    agent.runtime.close(&task.id).await.unwrap();
+    host.assert_nothing_is_left();
+}
+
 fn kill_shim_of(pid: i32) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let parent = status.lines().find_map(|l| l.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();

@@ -26,7 +26,8 @@ async fn limits_of_task_and_container_are_in_the_kernel() {
     assert_eq!(host.cgroup("cpu", &group, "cpu.shares", "cpu.weight"), pick("512", "20"));
     assert_eq!(host.cgroup("memory", &group, "memory.limit_in_bytes", "memory.max"), "67108864");
     assert_eq!(host.cgroup("memory", &group, "memory.soft_limit_in_bytes", "memory.low"), "33554432");
-    assert_eq!(host.cgroup("memory", &group, "cgroup.procs", "cgroup.procs"), started.pid.to_string());
+    let processes = host.cgroup("memory", &group, "cgroup.procs", "cgroup.procs");
+    assert!(processes.lines().any(|pid| pid == started.pid.to_string()), "{processes}");
     agent.runtime.close(&task.id).await.unwrap();
     host.assert_nothing_is_left();
 }
@@ -78,7 +79,7 @@ async fn an_idle_shim_keeps_less_than_half_a_mebibyte_to_itself() {
             .map(|l| l.trim().trim_end_matches(" kB").parse::<u64>().unwrap())
             .unwrap()
     };
-    assert!(kib("Private_Dirty:") < 512, "{smaps}");
+    assert!(kib("Anonymous:") < 512, "{smaps}");
     agent.runtime.close(&task.id).await.unwrap();
 }
 

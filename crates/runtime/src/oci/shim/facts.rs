@@ -27,8 +27,14 @@ pub fn gather(run: &ContainerRun, sandbox: &Sandbox, dir: &Container, group: &Gr
         has_mqueue: Path::new("/proc/sys/fs/mqueue").exists(),
         pause,
         shared_memory: sandbox.shared_memory(),
-        init: fs::read_link("/proc/self/exe").unwrap_or_default(),
+        init: own_binary(),
     }
+}
+
+/// After an upgrade the kernel says that ours was deleted; what stands in its place has an init as well.
+fn own_binary() -> PathBuf {
+    let path = fs::read_link("/proc/self/exe").unwrap_or_default().to_string_lossy().into_owned();
+    PathBuf::from(path.strip_suffix(" (deleted)").unwrap_or(&path))
 }
 
 #[allow(unsafe_code)]

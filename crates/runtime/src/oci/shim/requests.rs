@@ -1,11 +1,12 @@
 //! What an agent can ask of a shim, one function each.
 
+use super::children::trim_memory;
 use super::container::{Container, Output, Phase, Reply};
 use super::exec::Exec;
 use super::fork::fork;
 use super::log::{Log, Stream};
 use super::report::{Report, channel};
-use super::server::{Shim, trim_memory};
+use super::server::Shim;
 use super::{join, pause, start, stdio};
 use crate::oci::cgroup::limits::Limits;
 use crate::oci::dir;

@@ -8,11 +8,9 @@ use super::requests;
 use crate::oci::cgroup::{Group, Host};
 use crate::oci::dir::{Sandbox, remove_file_if_any};
 use crate::oci::protocol::{Answer, Failure, Message};
-use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setsid};
 use std::collections::BTreeMap;
 use std::io;
@@ -33,9 +31,9 @@ pub struct Shim {
     pub next_key: u64,
     connections: BTreeMap<u64, Connection>,
     listener: UnixListener,
-    signals: SignalFd,
+    pub signals: SignalFd,
     /// Deaths of children nobody has named yet: a program may end before the fork that started it has reported its pid.
-    unclaimed: BTreeMap<i32, i32>,
+    pub unclaimed: BTreeMap<i32, i32>,
     /// An agent has asked for the sandbox. One that was never wanted ends with its first connection.
     pub opened: bool,
     pub closed: bool,
@@ -239,70 +237,9 @@ impl Shim {
     }
 
     /// Everybody who is connected hears of an exit.
-    fn announce(&mut self, message: &Message) {
+    pub fn announce(&mut self, message: &Message) {
         for key in self.connections.keys().copied().collect::<Vec<_>>() {
             self.tell(key, message);
-        }
-    }
-
-    fn reap(&mut self) {
-        while let Ok(Some(_)) = self.signals.read_signal() {}
-        while self.reap_one() == Reaped::Some {}
-        // Without a fork in flight, nobody can name these any more.
-        let starting = self.containers.values().any(|c| matches!(c.phase, Phase::Starting { .. }));
-        if !starting && self.execs.values().all(|e| e.report.is_none()) {
-            self.unclaimed.clear();
-        }
-    }
-
-    fn reap_one(&mut self) -> Reaped {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => self.died(pid.as_raw(), code),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => self.died(pid.as_raw(), 128 + signal as i32),
-            Ok(WaitStatus::StillAlive) => return Reaped::StillAlive,
-            Err(Errno::ECHILD) => return Reaped::Childless,
-            _ => {}
-        }
-        Reaped::Some
-    }
-
-    fn died(&mut self, pid: i32, code: i32) {
-        let container = self.containers.iter().find(|(_, c)| c.pid() == Some(pid)).map(|(key, _)| *key);
-        let exec = self.execs.iter().find(|(_, e)| e.pid() == Some(pid)).map(|(key, _)| *key);
-        match (container, exec) {
-            (Some(key), _) => self.container_ended(key, code),
-            (_, Some(key)) => self.exec_ended(key, code),
-            _ => drop(self.unclaimed.insert(pid, code)),
-        }
-    }
-
-    /// The fork has named its program: it may be dead already.
-    pub fn claim(&mut self, pid: i32) {
-        if let Some(code) = self.unclaimed.remove(&pid) {
-            self.died(pid, code);
-        }
-    }
-
-    fn container_ended(&mut self, key: u64, code: i32) {
-        let Some(container) = self.containers.get_mut(&key) else { return };
-        let (name, runtime_id) = (container.name.clone(), container.runtime_id.clone());
-        if let Some(exit) = container.end(code) {
-            self.announce(&Message::Exited { container: name, runtime_id, exit });
-        }
-        trim_memory();
-    }
-
-    fn exec_ended(&mut self, key: u64, code: i32) {
-        if let Some(exec) = self.execs.get_mut(&key) {
-            exec.exited(code);
-        }
-        self.answer_exec(key);
-    }
-
-    pub fn answer_exec(&mut self, key: u64) {
-        let Some(end) = self.execs.get(&key).and_then(Exec::end) else { return };
-        if let Some(exec) = self.execs.remove(&key) {
-            self.reply(exec.reply, Ok(Answer::Exec(end)));
         }
     }
 
@@ -313,56 +250,10 @@ impl Shim {
         }
     }
 
-    /// Kills all there is below us and waits until it is gone, or until what is left hangs in the kernel.
-    pub fn end_everything(&mut self) {
-        const DEATH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-        loop {
-            self.cgroups.group(&self.cgroup).kill();
-            kill_children();
-            match self.reap_one() {
-                Reaped::Some => {}
-                Reaped::Childless => return,
-                Reaped::StillAlive => {
-                    let mut poller = Poller::new();
-                    poller.read(self.signals.as_fd(), ());
-                    if poller.wait(Some(Instant::now() + DEATH_TIMEOUT)).is_empty() {
-                        return;
-                    }
-                    while let Ok(Some(_)) = self.signals.read_signal() {}
-                }
-            }
-        }
-    }
-
     /// The last words must reach the agent before the process ends.
     pub fn say_goodbye(&mut self) {
         for (_, mut connection) in std::mem::take(&mut self.connections) {
             connection.linger();
         }
-    }
-}
-
-#[derive(PartialEq)]
-enum Reaped {
-    Some,
-    StillAlive,
-    Childless,
-}
-
-fn kill_children() {
-    let text = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    for pid in text.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-        // Not reaped by us, so the pid is still theirs.
-        let _ = nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-}
-
-/// Hands freed pages back: hundreds of idle shims add up.
-#[allow(unsafe_code)]
-pub fn trim_memory() {
-    // SAFETY: takes an integer and touches free memory only.
-    #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
