@@ -52,10 +52,11 @@ impl Image {
     }
 
     /// Rows whose key begins with `prefix`, in key order.
-    pub fn prefix<'a, 'p, R: Record>(&'a self, prefix: &'p str) -> impl Iterator<Item = &'a R> + use<'a, 'p, R> {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        let rows = self.tables.get(R::TABLE).into_iter().flat_map(move |table| table.rows().range::<_, str>(from));
-        rows.take_while(move |(key, _)| key.as_str().starts_with(prefix)).map(|(_, row)| cast(row))
+    pub fn prefix<'a, R: Record>(&'a self, prefix: &str) -> impl Iterator<Item = &'a R> + use<'a, R> {
+        let end = successor(prefix);
+        let bounds = (Bound::Included(prefix), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
+        let rows = self.tables.get(R::TABLE).map(|table| table.rows().range::<_, str>(bounds));
+        rows.into_iter().flatten().map(|(_, row)| cast(row))
     }
 
     /// Rows that indexed themselves under `name = value`, in key order.
@@ -99,5 +100,58 @@ impl Image {
 
     pub(crate) fn encoded(&self, row: &Change) -> Option<Vec<u8>> {
         self.tables.get(row.table)?.encoded(&row.key)
+    }
+}
+
+/// The first text behind all that begin with `prefix`; none if there is no such text.
+fn successor(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // Surrogates are no characters: what follows the last one before them is the first one behind.
+        let next = (u32::from(last) + 1..=u32::from(char::MAX)).find_map(char::from_u32);
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Name(String);
+
+    impl Record for Name {
+        const TABLE: &'static str = "test/name";
+
+        fn key(&self) -> Key {
+            Key::new(self.0.as_str())
+        }
+    }
+
+    #[test]
+    fn a_prefix_finds_exactly_what_begins_with_it() {
+        let digits = |number: u32| format!("{number:b}");
+        let mut image = Image::default();
+        (0..300).for_each(|number| drop(image.insert(Name(digits(number)))));
+        for prefix in (0..40).map(digits).chain([String::new(), "2".to_owned()]) {
+            let found: Vec<&Name> = image.prefix(&prefix).collect();
+            let expected: Vec<&Name> = image.scan().filter(|name: &&Name| name.0.starts_with(&prefix)).collect();
+            assert_eq!(found, expected, "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_ends_where_the_next_text_begins() {
+        let cases =
+            [("a/", Some("a0")), ("", None), ("aä", Some("aå")), ("\u{d7ff}", Some("\u{e000}")), ("a\u{10ffff}", Some("b"))];
+        for (prefix, end) in cases {
+            assert_eq!(successor(prefix).as_deref(), end, "{prefix:?}");
+        }
+        assert_eq!(successor("\u{10ffff}"), None);
     }
 }
