@@ -60,12 +60,20 @@ impl TestHost {
 
     /// An agent: its events are its own.
     pub fn agent(&self) -> Agent {
+        self.agent_limited(None)
+    }
+
+    pub fn agent_with_pids_limit(&self, limit: u64) -> Agent {
+        self.agent_limited(Some(limit))
+    }
+
+    fn agent_limited(&self, task_pids_limit: Option<u64>) -> Agent {
         let config = OciConfig {
             root: self.dir.path().join("runtime"),
             logs: self.logs(),
             shim_exe: PathBuf::from(env!("CARGO_BIN_EXE_runtime-shim")),
             cgroup_parent: self.parent.clone(),
-            task_pids_limit: None,
+            task_pids_limit,
         };
         let runtime = OciRuntime::new(config).unwrap();
         Agent { events: runtime.events(), runtime, image: self.image(), logs: self.logs() }

@@ -198,3 +198,15 @@ async fn closing_ends_what_runs_and_may_be_repeated() {
     agent.runtime.close(&task.id).await.unwrap();
     host.assert_nothing_is_left();
 }
+
+#[tokio::test]
+async fn a_fork_bomb_in_the_hosts_pid_namespace_is_ended() {
+    let Some(host) = host() else { return };
+    let bomb = "f() { f & f & wait; }; f & read line < /gate";
+    let task = Arc::new(TaskSpec { pid_mode: Sharing::Host, ..task(1, vec![shell("c", &format!("mkfifo /gate; {bomb}"))]) });
+    let limited = host.agent_with_pids_limit(200);
+    limited.runtime.open(&task).await.unwrap();
+    limited.start(&task, "c").await.unwrap();
+    limited.runtime.close(&task.id).await.unwrap();
+    host.assert_nothing_is_left();
+}

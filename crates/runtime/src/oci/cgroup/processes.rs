@@ -8,22 +8,32 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// A killed process that is not dead by then hangs in the kernel (a dead network file system, say).
-const DEATH_TIMEOUT_MS: u16 = 10_000;
-/// Forks race with kills; each round catches what the last one missed.
-const KILL_ROUNDS: usize = 20;
+const DEATH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The kernel unlinks a dead process from its group a little after its death, and version 1 reports that to nobody.
 const UNLINK_WAITS_MS: [u16; 12] = [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /// The same processes are in every hierarchy, but one of them may have been joined only in part: look at all.
 pub fn kill(dirs: &[PathBuf]) {
-    for _ in 0..KILL_ROUNDS {
-        let dying: Vec<OwnedFd> = dirs.iter().flat_map(|dir| pids_below(dir)).filter_map(kill_one).collect();
-        if dying.is_empty() || !await_deaths(&dying) {
+    let deadline = Instant::now() + DEATH_TIMEOUT;
+    while Instant::now() < deadline && dirs.iter().any(|dir| !pids_below(dir).is_empty()) {
+        let dying = kill_all(dirs);
+        if !dying.iter().all(|process| await_death(process, deadline)) {
             return;
         }
     }
+}
+
+/// Version 2 kills a whole group at once. On version 1 a frozen group cannot fork faster than we kill; dying, it must thaw.
+fn kill_all(dirs: &[PathBuf]) -> Vec<OwnedFd> {
+    let write_where_it_exists = |file: &str, value: &str| dirs.iter().for_each(|dir| drop(fs::write(dir.join(file), value)));
+    write_where_it_exists("cgroup.kill", "1");
+    write_where_it_exists("freezer.state", "FROZEN");
+    let dying = dirs.iter().flat_map(|dir| pids_below(dir)).filter_map(kill_one).collect();
+    write_where_it_exists("freezer.state", "THAWED");
+    dying
 }
 
 pub fn remove(dir: &Path) -> io::Result<()> {
@@ -78,10 +88,9 @@ fn send_kill(process: &OwnedFd) -> bool {
     unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, std::ptr::null::<u8>(), 0) == 0 }
 }
 
-/// False when some did not die in time.
-fn await_deaths(dying: &[OwnedFd]) -> bool {
-    dying.iter().all(|process| {
-        let mut fds = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::from(DEATH_TIMEOUT_MS)).is_ok_and(|ready| ready > 0)
-    })
+/// False when it did not die in time.
+fn await_death(process: &OwnedFd, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+    poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], timeout).is_ok_and(|ready| ready > 0)
 }
