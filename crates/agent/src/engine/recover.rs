@@ -55,7 +55,8 @@ pub fn lost(ghost: &Task, spec: Arc<TaskSpec>) -> Task {
 }
 
 fn adopt(task: &mut Task, open: bool, containers: &[Observed], now: Time) {
-    task.sandbox = if open { Step::Done } else { Step::Todo };
+    // Asked for again also when it is there: its shim may be dead, or it was left half open, without the task's limits.
+    task.sandbox = Step::Todo;
     task.close = if task.phase == TaskPhase::Stopped && !open { Step::Done } else { Step::Todo };
     for index in 0..task.containers.len() {
         match apply::find(task, index, containers) {

@@ -72,7 +72,6 @@ fn host_namespaces(definition: &Definition) -> Verdict {
 
 fn volume(volume: &Volume) -> Verdict {
     unsupported(volume.docker_volume_configuration.is_some(), "dockerVolumeConfiguration")?;
-    unsupported(volume.host.as_ref().is_some_and(|host| host.source_path.is_some()), "sourcePath")?;
     unsupported(volume.fsx_windows_file_server_volume_configuration.is_some(), "fsxWindowsFileServerVolumeConfiguration")
 }
 

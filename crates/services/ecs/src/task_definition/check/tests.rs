@@ -565,7 +565,6 @@ fn fargate_has_rules() {
             (json!({"pidMode": "task"}), "registers"),
             (json!({"ipcMode": "task"}), &no("ipcMode")),
             (json!({"placementConstraints": [{"type": "memberOf", "expression": "attribute:x exists"}]}), &no("constraints")),
-            (json!({"volumes": [{"name": "v", "host": {"sourcePath": "/v"}}]}), &no("sourcePath")),
             (json!({"volumes": [{"name": "v", "host": {}}]}), "registers"),
             (json!({"volumes": [{"name": "v", "dockerVolumeConfiguration": {}}]}), &no("dockerVolumeConfiguration")),
             (

@@ -1,0 +1,75 @@
+"""kill -9 of the server: containers go on, and nothing that was acknowledged or happened meanwhile is lost."""
+
+import os
+import signal
+
+import pytest
+from botocore.exceptions import WaiterError
+from conftest import Server, forget, load_busybox, needs_root, stop_all
+from test_run_task import container, register, run, wait
+
+pytestmark = needs_root
+
+
+@pytest.fixture
+def own(tmp_path):
+    (tmp_path / "data").mkdir()
+    server = Server(tmp_path / "data").start()
+    load_busybox(server)
+    yield server
+    if server.process.poll() is not None:
+        server.start()
+    stop_all(server)
+    server.stop()
+    forget(server)
+
+
+def test_running_containers_are_adopted(own, tmp_path):
+    ecs = own.client()
+    arn = run(ecs, register(ecs, "lives", container(script="echo before; while [ ! -e /flag/go ]; do sleep 0.1; done; echo after; exit 9",
+        mountPoints=[{"sourceVolume": "flag", "containerPath": "/flag"}]), volumes=[{"name": "flag", "host": {"sourcePath": str(tmp_path / "flag")}}]))
+    before = wait(ecs, "running", arn)
+    own.kill()
+    own.start()
+    again = own.client().describe_tasks(tasks=[arn])["tasks"][0]
+    assert again["lastStatus"] == "RUNNING" and again["startedAt"] == before["startedAt"]
+    assert again["containers"][0]["runtimeId"] == before["containers"][0]["runtimeId"]
+    (tmp_path / "flag" / "go").touch()
+    ended = wait(own.client(), "stopped", arn)
+    assert ended["containers"][0]["exitCode"] == 9
+    assert own.slipway("logs", arn).stdout.splitlines() == ["app | before", "app | after"]
+
+
+def test_what_ended_meanwhile_is_reported(own, tmp_path):
+    ecs = own.client()
+    done = tmp_path / "flag"
+    done.mkdir()
+    os.mkfifo(done / "go")
+    os.mkfifo(done / "over")
+    arn = run(ecs, register(ecs, "ends-alone", container(script="cat /flag/go; echo bye; echo > /flag/over; exit 23",
+        mountPoints=[{"sourceVolume": "flag", "containerPath": "/flag"}]), volumes=[{"name": "flag", "host": {"sourcePath": str(done)}}]))
+    wait(ecs, "running", arn)
+    own.kill()
+    for fifo, mode in (("go", "w"), ("over", "r")):  # each opens when the container opens its end
+        with open(done / fifo, mode):
+            pass
+    own.start()
+    ended = wait(own.client(), "stopped", arn)
+    assert (ended["containers"][0]["exitCode"], ended["stopCode"]) == (23, "EssentialContainerExited")
+    assert own.slipway("logs", arn).stdout == "app | bye\n"
+
+
+def test_every_acknowledged_task_survives_kills_in_a_loop(own):
+    ecs = own.client()
+    definition = register(ecs, "loop", container())
+    acknowledged = []
+    for _ in range(5):
+        acknowledged.append(run(own.client(), definition))
+        own.kill()
+        own.start()
+    running = {"tasks": acknowledged, "WaiterConfig": {"Delay": 1}}
+    try:
+        own.client().get_waiter("tasks_running").wait(**running)
+    except WaiterError as error:
+        pytest.fail(str([(t["lastStatus"], t.get("stoppedReason")) for t in error.last_response["tasks"]]))
+    assert sorted(own.client().list_tasks(family="loop")["taskArns"]) == sorted(acknowledged)
