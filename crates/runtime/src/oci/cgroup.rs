@@ -149,7 +149,13 @@ impl Group {
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok()).unwrap_or(0)
     }
 
-    /// Kills every process in the group and below, and returns once all of them are dead or after a while.
+    /// Kills every process in the group and below, and does not wait.
+    pub fn send_kill(&self) {
+        processes::send_kill(&self.dirs());
+    }
+
+    /// Kills every process in the group and below, and returns once all of them are dead or after a while. Not for the
+    /// parent of the first process of a pid namespace, which is not dead before that parent has reaped the others.
     pub fn kill(&self) {
         processes::kill(&self.dirs());
     }

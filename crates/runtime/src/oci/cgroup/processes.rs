@@ -19,7 +19,7 @@ const UNLINK_WAITS_MS: [u16; 12] = [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 10
 pub fn kill(dirs: &[PathBuf]) {
     let deadline = Instant::now() + DEATH_TIMEOUT;
     while Instant::now() < deadline && dirs.iter().any(|dir| !pids_below(dir).is_empty()) {
-        let dying = kill_all(dirs);
+        let dying = send_kill(dirs);
         if !dying.iter().all(|process| await_death(process, deadline)) {
             return;
         }
@@ -27,7 +27,7 @@ pub fn kill(dirs: &[PathBuf]) {
 }
 
 /// Version 2 kills a whole group at once. On version 1 a frozen group cannot fork faster than we kill; dying, it must thaw.
-fn kill_all(dirs: &[PathBuf]) -> Vec<OwnedFd> {
+pub fn send_kill(dirs: &[PathBuf]) -> Vec<OwnedFd> {
     let write_where_it_exists = |file: &str, value: &str| dirs.iter().for_each(|dir| drop(fs::write(dir.join(file), value)));
     write_where_it_exists("cgroup.kill", "1");
     write_where_it_exists("freezer.state", "FROZEN");
@@ -69,7 +69,7 @@ fn pids_below(dir: &Path) -> Vec<i32> {
 /// `None` when it is dead already.
 fn kill_one(pid: i32) -> Option<OwnedFd> {
     let process = open_pid(pid).ok()?;
-    send_kill(&process).then_some(process)
+    signal(&process).then_some(process)
 }
 
 #[allow(unsafe_code)]
@@ -82,7 +82,7 @@ fn open_pid(pid: i32) -> nix::Result<OwnedFd> {
 }
 
 #[allow(unsafe_code)]
-fn send_kill(process: &OwnedFd) -> bool {
+fn signal(process: &OwnedFd) -> bool {
     use std::os::fd::AsRawFd;
     // SAFETY: a descriptor we own, an integer and a null pointer the kernel accepts.
     unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, std::ptr::null::<u8>(), 0) == 0 }

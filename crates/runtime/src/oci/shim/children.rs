@@ -80,7 +80,7 @@ impl Shim {
     /// Kills all there is below us and waits until it is gone, or until what is left hangs in the kernel.
     pub fn end_everything(&mut self) {
         loop {
-            self.cgroups.group(&self.cgroup).kill();
+            self.cgroups.group(&self.cgroup).send_kill();
             kill_children();
             match self.reap_one() {
                 Reaped::Some => {}
