@@ -17,6 +17,9 @@ use std::sync::Arc;
 use store::{Image, Tx};
 use workload::{Desired, TaskStatus};
 
+/// Of Fargate, what LATEST means first.
+const PLATFORM_VERSIONS: [&str; 2] = ["1.4.0", "1.3.0"];
+
 /// The members of RunTask and StartTask that are the same.
 #[derive(Default)]
 pub struct Ask {
@@ -91,6 +94,9 @@ impl Launch {
             let message = format!("The platform version must be null when specifying an {launch_type} launch type.");
             return Err(api::Error::invalid_parameter(message));
         }
+        if share.is_fargate() && !PLATFORM_VERSIONS.contains(&self.platform_version()) {
+            return Err(api::Error::platform_unknown("The specified platform version does not exist."));
+        }
         network::check(definition, self.ask.network_configuration.as_ref(), &share.launch_type)
     }
 
@@ -101,7 +107,7 @@ impl Launch {
         let mut wanted: Vec<Wanted> = required
             .filter_map(|attribute| Some(Wanted { name: attribute.name.clone()?, value: attribute.value.clone() }))
             .collect();
-        wanted.extend(architecture(definition).map(|value| Wanted { name: "ecs.cpu-architecture".into(), value: Some(value) }));
+        wanted.extend(platform(definition));
         wanted
     }
 
@@ -136,7 +142,7 @@ impl Launch {
             network_configuration: self.ask.network_configuration.clone(),
             launch_type: Some(share.launch_type.clone()),
             capacity_provider: share.capacity_provider.clone(),
-            platform_version: share.is_fargate().then(|| self.platform_version()),
+            platform_version: share.is_fargate().then(|| self.platform_version().to_owned()),
             group: self.group.clone(),
             started_by: self.ask.started_by.clone(),
             tags: self.tags.clone(),
@@ -160,13 +166,14 @@ impl Launch {
             started_at: None,
             stopping_at: None,
             stopped_at: None,
+            stop_recorded_at: None,
             version: 1,
         }
     }
 
-    fn platform_version(&self) -> String {
+    fn platform_version(&self) -> &str {
         let given = self.ask.platform_version.as_deref().filter(|version| !version.eq_ignore_ascii_case("LATEST"));
-        given.unwrap_or("1.4.0").to_owned()
+        given.unwrap_or(PLATFORM_VERSIONS[0])
     }
 }
 
@@ -179,12 +186,14 @@ fn startable(image: &Image, scope: &Scope, given: &str) -> Result<Arc<TaskDefini
     image.get_arc(key.as_str()).ok_or_else(|| api::Error::client("TaskDefinition not found."))
 }
 
-/// The node's word for it; a definition that says nothing runs on either.
-fn architecture(definition: &api::TaskDefinition) -> Option<String> {
-    Some(match definition.runtime_platform.as_ref()?.cpu_architecture.as_ref()? {
-        api::CPUArchitecture::Arm64 => "arm64".into(),
-        other => other.as_str().to_ascii_lowercase(),
-    })
+/// What a definition says of it in the words of nodes. One that says nothing runs on either architecture.
+fn platform(definition: &api::TaskDefinition) -> Vec<Wanted> {
+    let platform = definition.runtime_platform.clone().unwrap_or_default();
+    let wanted = |name: &str, value: String| Wanted { name: name.to_owned(), value: Some(value) };
+    let architecture = platform.cpu_architecture.map(|architecture| architecture.as_str().to_ascii_lowercase());
+    let is_windows = platform.operating_system_family.is_some_and(|family| family.as_str().starts_with("WINDOWS"));
+    let windows = is_windows.then(|| wanted("ecs.os-type", "windows".to_owned()));
+    architecture.map(|value| wanted("ecs.cpu-architecture", value)).into_iter().chain(windows).collect()
 }
 
 fn group(ask: &Ask, family: &str) -> Result<String, api::Error> {

@@ -1,13 +1,12 @@
 //! ListTasks: the ARNs of a cluster's tasks that pass every filter, those desired RUNNING if nothing else is asked for.
 
 use super::Task;
+use crate::paging::page;
 use crate::{arn, cluster};
 use api_ecs as api;
 use kernel::Call;
 use store::Image;
 use workload::Desired;
-
-const PAGE: usize = 100;
 
 pub fn list_tasks(call: &mut Call, image: &Image, input: api::ListTasksRequest) -> Result<api::ListTasksResponse, api::Error> {
     let cluster = cluster::find(image, &call.scope, input.cluster.as_deref())?;
@@ -20,7 +19,6 @@ pub fn list_tasks(call: &mut Call, image: &Image, input: api::ListTasksRequest) 
     if input.started_by.is_some() && (input.family.is_some() || group.is_some() || instance.is_some()) {
         return Err(api::Error::invalid_parameter("startedBy cannot be combined with another filter."));
     }
-    let limit = limit(input.max_results)?;
     let is_wanted = |task: &&Task| {
         desired(task, input.desired_status.as_ref())
             && instance.is_none_or(|id| task.container_instance.as_deref() == Some(id))
@@ -32,18 +30,9 @@ pub fn list_tasks(call: &mut Call, image: &Image, input: api::ListTasksRequest) 
     };
     let prefix = format!("{}/{}/", cluster.scope, cluster.name);
     let tasks = image.prefix::<Task>(&prefix).filter(is_wanted);
-    let (page, next_token) = kernel::page(tasks, |task| task.id.clone(), limit, input.next_token.as_deref())
-        .map_err(|_| api::Error::invalid_parameter("Invalid token."))?;
-    let arns = page.into_iter().map(Task::arn).collect();
-    Ok(api::ListTasksResponse { task_arns: Some(arns), next_token })
-}
-
-fn limit(given: Option<i32>) -> Result<usize, api::Error> {
-    match given {
-        None => Ok(PAGE),
-        Some(given) if (1..=PAGE as i32).contains(&given) => Ok(given as usize),
-        Some(_) => Err(api::Error::invalid_parameter(format!("maxResults should be between 1 and {PAGE}."))),
-    }
+    let page = page(tasks, |task| task.id.clone(), input.max_results, input.next_token.as_deref())?;
+    let arns = page.items.into_iter().map(Task::arn).collect();
+    Ok(api::ListTasksResponse { task_arns: Some(arns), next_token: page.next_token })
 }
 
 /// PENDING is accepted and matches nothing: no task is ever desired so.

@@ -125,7 +125,10 @@ pub struct Task {
     pub connectivity_at: Option<Time>,
     pub started_at: Option<Time>,
     pub stopping_at: Option<Time>,
+    /// As its node says, which may be long after the fact.
     pub stopped_at: Option<Time>,
+    /// When this was learned: from then on it stays visible for a while.
+    pub stop_recorded_at: Option<Time>,
     /// Grows with every change that emits an event.
     pub version: i64,
 }

@@ -55,8 +55,8 @@ impl Reconciler for Retention {
     }
 
     fn decide(image: &Image, key: &Key, now: Time) -> Plan<Forget> {
-        let stopped_at = image.get::<Task>(key.as_str()).filter(|task| task.is_stopped()).and_then(|task| task.stopped_at);
-        match stopped_at.map(|at| at + period(image)) {
+        let stopped = image.get::<Task>(key.as_str()).filter(|task| task.is_stopped());
+        match stopped.and_then(|task| task.stop_recorded_at).map(|at| at + period(image)) {
             Some(until) if until <= now => Plan::act(vec![Forget]),
             Some(until) => Plan::wait(until),
             None => Plan::rest(),

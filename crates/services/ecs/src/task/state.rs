@@ -20,7 +20,7 @@ pub fn ask_to_stop(task: &mut Task, code: api::TaskStopCode, reason: String, now
     task.stopped_reason = Some(reason);
     task.stopping_at = Some(now);
     if task.node.is_none() {
-        end(task, now);
+        end(task, now, now);
     }
     task.version += 1;
     true
@@ -44,7 +44,7 @@ pub fn observe(task: &mut Task, said: &TaskStatus, now: Time) -> bool {
     }
     task.status = said.clone();
     match last {
-        Last::Stopped => end(task, said.stopped_at.unwrap_or(now)),
+        Last::Stopped => end(task, said.stopped_at.unwrap_or(now), now),
         last => task.advance(last),
     }
     if told(task) != before {
@@ -62,13 +62,14 @@ pub fn lose(task: &mut Task, now: Time) {
     task.stop_code.get_or_insert(code);
     task.stopped_reason.get_or_insert_with(|| LOST.to_owned());
     task.stopping_at = task.stopping_at.or(Some(now));
-    end(task, now);
+    end(task, now, now);
     task.version += 1;
 }
 
-fn end(task: &mut Task, at: Time) {
+fn end(task: &mut Task, at: Time, now: Time) {
     task.desired = Desired::Stopped;
     task.stopped_at = Some(at);
+    task.stop_recorded_at = Some(now);
     task.advance(Last::Stopped);
     for container in &mut task.status.containers {
         container.phase = ContainerPhase::Stopped;

@@ -41,6 +41,7 @@ fn task() -> Task {
         started_at: None,
         stopping_at: None,
         stopped_at: None,
+        stop_recorded_at: None,
         version: 1,
     }
 }

@@ -164,6 +164,15 @@ fn stopped_tasks_are_forgotten_after_an_hour() {
 }
 
 #[test]
+fn the_hour_begins_when_the_end_is_heard_of() {
+    let (mut plane, arn) = plane();
+    let long_ago = plane.now - Duration::from_secs(7200);
+    plane.report("n1", |spec| Some(TaskStatus { stopped_at: Some(long_ago), ..status(spec, TaskPhase::Stopped) }));
+    plane.pass(Duration::from_secs(3599));
+    assert_eq!(describe(&mut plane, &arn)["stoppedAt"], json!(long_ago.millis() / 1000));
+}
+
+#[test]
 fn the_retention_can_be_another() {
     let (mut plane, arn) = plane();
     plane.ok("StopTask", json!({ "task": arn }));

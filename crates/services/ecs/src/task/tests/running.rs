@@ -189,6 +189,13 @@ fn what_aws_refuses_is_refused_in_its_words() {
 }
 
 #[test]
+fn an_unknown_platform_is_refused() {
+    let body = json!({ "taskDefinition": "fargate", "launchType": "FARGATE", "networkConfiguration": network(),
+                       "platformVersion": "9.9.9" });
+    refused(body, expect!["PlatformUnknownException: The specified platform version does not exist."]);
+}
+
+#[test]
 fn a_cluster_without_instances_is_an_error() {
     let mut plane = Plane::new();
     plane.define("web", web());
@@ -231,6 +238,10 @@ fn a_disconnected_agent_is_given_nothing() {
 #[test]
 fn a_missing_attribute_is_a_failure() {
     let mut plane = plane();
+    let mut windows = small();
+    windows["runtimePlatform"] = json!({ "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE", "cpuArchitecture": "X86_64" });
+    plane.define("windows", windows);
+    assert_eq!(placed(&plane.ok("RunTask", json!({ "taskDefinition": "windows" }))), "0 ATTRIBUTE");
     let mut definition = small();
     definition["requiresAttributes"] = json!([{ "name": "com.amazonaws.ecs.capability.logging-driver.gelf" }]);
     plane.define("gelf", definition);
