@@ -4,4 +4,4 @@
 pub mod engine;
 mod shell;
 
-pub use shell::{Agent, Config, Error, Images};
+pub use shell::{Agent, Config, Error, Group, Images, outbox};

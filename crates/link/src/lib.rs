@@ -23,6 +23,7 @@ pub enum ToNode {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // the large one is said once in a session
 pub enum ToPlane {
     /// Who speaks, and what it has. First in every session.
     Hello(NodeFacts),

@@ -121,9 +121,10 @@ fn step(result: Outcome<()>, now: Time) -> Step {
     }
 }
 
-/// The runtime has exactly these containers of the task: what ran and is not there is gone without a word.
-pub fn observed(task: &mut Task, open: bool, seen: &[Observed], now: Time) {
-    if !open && task.sandbox == Step::Done {
+/// The runtime has exactly these containers of the task: what ran and is not there is gone without a word. Its sandbox is
+/// opened again before anything is started in it.
+pub fn observed(task: &mut Task, seen: &[Observed], now: Time) {
+    if task.sandbox == Step::Done {
         task.sandbox = Step::Todo;
     }
     for index in 0..task.containers.len() {

@@ -66,7 +66,6 @@ pub enum Event {
     /// Everything the runtime has of one task, asked when there was doubt: its shim died, or it denied a container.
     Observed {
         task: TaskId,
-        open: bool,
         containers: Vec<Observed>,
     },
     Tick,

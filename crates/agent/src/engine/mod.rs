@@ -41,6 +41,8 @@ use workload::{Assign, Desired, Report, TaskId, TaskPhase, TaskSpec};
 pub struct Engine {
     /// The newest one obeyed.
     generation: u64,
+    /// The newest one that is, or is about to be, durable.
+    remembered: u64,
     recovered: bool,
     /// The newest set that came before the inventory.
     early: Option<Assign>,
@@ -71,13 +73,12 @@ impl Engine {
     }
 
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
-        let generation = self.generation;
         let touched = self.apply(now, event);
         let mut turn = Turn::default();
         for id in touched {
             self.advance(&id, now, &mut turn);
         }
-        self.effects(turn, generation)
+        self.effects(turn)
     }
 
     /// Notes what happened; answers whom it concerns.
@@ -109,7 +110,7 @@ impl Engine {
             }
             Event::Detached { task, id, result } => self.of(task, |t| apply::detached(t, &id, result, now)),
             Event::Closed { task, result } => self.of(task, |t| apply::closed(t, result, now)),
-            Event::Observed { task, open, containers } => self.of(task, |t| apply::observed(t, open, &containers, now)),
+            Event::Observed { task, containers } => self.of(task, |t| apply::observed(t, &containers, now)),
         }
     }
 
@@ -132,7 +133,7 @@ impl Engine {
 
     fn recover(&mut self, inventory: Inventory, now: Time) -> BTreeSet<TaskId> {
         self.recovered = true;
-        self.generation = inventory.generation;
+        (self.generation, self.remembered) = (inventory.generation, inventory.generation);
         self.tasks = recover::recover(inventory, now);
         if let Some(assign) = self.early.take() {
             self.assign(assign);
@@ -197,7 +198,7 @@ impl Engine {
         }
     }
 
-    fn effects(&mut self, turn: Turn, generation_before: u64) -> Vec<Effect> {
+    fn effects(&mut self, turn: Turn) -> Vec<Effect> {
         let Turn { mut decided, effects: wanted, mut learned, forgotten, news } = turn;
         let mut effects = vec![];
         if !self.recovered && !mutated(Mutation::ActsBeforeInventory) {
@@ -209,7 +210,7 @@ impl Engine {
         if mutated(Mutation::FactsForgotten) {
             learned.clear();
         }
-        if !decided.is_empty() || self.generation != generation_before {
+        if !decided.is_empty() || self.generation != self.remembered {
             effects.push(self.remember(decided, vec![]));
         }
         effects.extend(wanted);
@@ -221,7 +222,8 @@ impl Engine {
         effects
     }
 
-    fn remember(&self, put: Vec<Task>, forget: Vec<TaskId>) -> Effect {
+    fn remember(&mut self, put: Vec<Task>, forget: Vec<TaskId>) -> Effect {
+        self.remembered = self.generation;
         Effect::Remember { generation: self.generation, put, forget }
     }
 

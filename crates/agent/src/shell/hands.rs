@@ -142,10 +142,9 @@ impl Hands {
     /// All that the runtime has of a task.
     pub async fn observe(self, task: TaskId) -> Option<Event> {
         match self.runtime.list().await {
-            Ok((sandboxes, observed)) => {
-                let open = sandboxes.contains(&task);
+            Ok((_, observed)) => {
                 let containers = observed.into_iter().filter(|o| o.id.task == task).map(self::observed).collect();
-                Some(Event::Observed { task, open, containers })
+                Some(Event::Observed { task, containers })
             }
             Err(error) => {
                 tracing::error!(task, %error, "the runtime does not say what it has");

@@ -7,20 +7,20 @@ mod files;
 mod hands;
 mod images;
 mod memory;
-mod outbox;
+pub mod outbox;
 mod reasons;
 #[cfg(test)]
 mod tests;
 mod volumes;
 
 pub use images::Images;
-pub use memory::Error;
+pub use memory::{Error, Group};
 
 use crate::engine::{Effect, Engine, Event, Inventory};
 use base::{Clock, Rng, SystemClock, Time};
 use hands::Hands;
 use link::{NodeEnd, ToNode, ToPlane};
-use memory::{Group, Memory};
+use memory::Memory;
 use net::Network;
 use outbox::{Outbox, Step};
 use runtime::{Runtime, RuntimeEvent};

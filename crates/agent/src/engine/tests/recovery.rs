@@ -23,7 +23,7 @@ fn what_runs_is_adopted() {
             up app -> Running[app:Running db:Running]; remember; wake@10;
             +10 -> probe app;
             healthy app -> Running[app:Running Healthy db:Running]; remember; wake@20;
-            crash -> remember; Running[app:Running Healthy db:Running]; wake@20;
+            crash -> Running[app:Running Healthy db:Running]; wake@20;
             +10 -> probe app;
             healthy app -> wake@30;
         "#]],
@@ -63,12 +63,14 @@ fn what_was_begun_is_begun_again() {
          crash
          ready
          crash
+         ready
          up app",
         expect![[r#"
             assign -> remember; open; attach t.app; pull app; Activating[app:Pending];
-            crash -> remember; open; attach t.app; pull app; Activating[app:Pending];
+            crash -> open; attach t.app; pull app; Activating[app:Pending];
             ready -> start app; remember;
-            crash -> remember; start app; Activating[app:Pending];
+            crash -> open; Activating[app:Pending];
+            ready -> start app;
             up app -> Running[app:Running]; remember;
         "#]],
     );
@@ -90,7 +92,7 @@ fn a_container_that_is_gone_has_ended() {
             up db -> Activating[app:Pending db:Running]; remember;
             up app -> Running[app:Running db:Running]; remember;
             lost -> remember; detach t.app; detach t.db; close; Stopping EssentialContainerExited[app:Stopped ContainerVanishedError: No container matching saved ID found db:Stopped ContainerVanishedError: No container matching saved ID found];
-            crash -> remember; detach t.app; detach t.db; close; Stopping EssentialContainerExited[app:Stopped ContainerVanishedError: No container matching saved ID found db:Stopped ContainerVanishedError: No container matching saved ID found];
+            crash -> detach t.app; detach t.db; close; Stopping EssentialContainerExited[app:Stopped ContainerVanishedError: No container matching saved ID found db:Stopped ContainerVanishedError: No container matching saved ID found];
         "#]],
     );
 }
@@ -115,12 +117,12 @@ fn a_stop_goes_on_with_its_deadline() {
             ready -> start app; remember;
             up app -> Running[app:Running]; remember;
             stop -> remember; signal app 3; Stopping Asked[app:Running]; remember; wake@10;
-            +4 crash -> remember; Stopping Asked[app:Running]; wake@10;
+            +4 crash -> Stopping Asked[app:Running]; wake@10;
             +6 -> signal app 9; wake@20;
             exit app 137 -> remember; detach t.app; close; Stopping Asked[app:Stopped 137 OutOfMemoryError: Container killed due to memory usage];
-            crash -> remember; detach t.app; close; Stopping Asked[app:Stopped 137 OutOfMemoryError: Container killed due to memory usage];
+            crash -> detach t.app; close; Stopping Asked[app:Stopped 137 OutOfMemoryError: Container killed due to memory usage];
             cleaned -> remember; Stopped Asked[app:Stopped 137 OutOfMemoryError: Container killed due to memory usage];
-            crash -> remember; Stopped Asked[app:Stopped 137 OutOfMemoryError: Container killed due to memory usage];
+            crash -> Stopped Asked[app:Stopped 137 OutOfMemoryError: Container killed due to memory usage];
             vanish -> remember; nothing; remember;
         "#]],
     );
@@ -137,7 +139,7 @@ fn a_failed_task_does_not_try_again() {
         expect![[r#"
             assign -> remember; open; attach t.app; pull app; Activating[app:Pending];
             pull app not-found? -> remember; Stopping FailedToStart("Cannot: not-found")[app:Stopped Cannot: not-found];
-            crash -> remember; close; Stopping FailedToStart("Cannot: not-found")[app:Stopped Cannot: not-found];
+            crash -> close; Stopping FailedToStart("Cannot: not-found")[app:Stopped Cannot: not-found];
             cleaned -> remember; Stopped FailedToStart("Cannot: not-found")[app:Stopped Cannot: not-found];
         "#]],
     );
@@ -153,6 +155,7 @@ fn a_restart_goes_on_where_it_was() {
          +1 exit app 1
          crash
          removed
+         ready
          crash
          ready
          up app",
@@ -161,10 +164,11 @@ fn a_restart_goes_on_where_it_was() {
             ready -> start app; remember;
             up app -> Running[app:Running]; remember;
             +1 exit app 1 -> remember; remove app; Running[app:Running restarts=1];
-            crash -> remember; remove app; Running[app:Running restarts=1];
-            removed -> start app;
-            crash -> remember; start app; Running[app:Running restarts=1];
-            ready ->
+            crash -> remove app; Running[app:Running restarts=1];
+            removed -> open;
+            ready -> start app;
+            crash -> open; Running[app:Running restarts=1];
+            ready -> start app;
             up app -> Running[app:Running restarts=1]; remember;
         "#]],
     );

@@ -171,7 +171,7 @@ impl Script {
     fn observed(&mut self) -> Event {
         self.world.sandboxes.clear();
         self.world.containers.clear();
-        Event::Observed { task: "t".into(), open: false, containers: vec![] }
+        Event::Observed { task: "t".into(), containers: vec![] }
     }
 
     fn finish(&mut self, result: Outcome<()>, which: impl Fn(&Effect) -> bool) -> Vec<Event> {

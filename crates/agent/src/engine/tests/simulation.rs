@@ -107,7 +107,7 @@ impl Life {
         let any = self.rng.chance(10);
         let stopped = self.world.said.iter().flat_map(|report| &report.tasks);
         let gone = stopped.filter(|task| any || task.phase == TaskPhase::Stopped).map(|task| &task.id);
-        if let Some(id) = gone.last().filter(|id| self.plane.wanted.contains_key(*id)).cloned() {
+        if let Some(id) = gone.max().filter(|id| self.plane.wanted.contains_key(*id)).cloned() {
             self.plane.wanted.remove(&id);
             self.send();
         }
@@ -240,7 +240,7 @@ impl Life {
         let Some(task) = self.rng.pick(&sandboxes).cloned() else { return Ok(()) };
         self.world.sandboxes.remove(&task);
         self.world.containers.retain(|(of, _), _| *of != task);
-        self.tell(Event::Observed { task, open: false, containers: vec![] })
+        self.tell(Event::Observed { task, containers: vec![] })
     }
 
     fn come_back(&mut self) -> Verdict {
@@ -269,10 +269,11 @@ impl Life {
                 self.finish(effect)?;
             } else if !self.world.in_flight.is_empty() {
                 self.finish_one()?;
-            } else if oracles::settled(&self.plane.wanted, &self.world) {
-                break;
-            } else if !self.end_one_that_is_waited_for()? && !self.wait()? {
-                break;
+            } else {
+                let settled = oracles::settled(&self.plane.wanted, &self.world);
+                if settled || (!self.end_one_that_is_waited_for()? && !self.wait()?) {
+                    break;
+                }
             }
         }
         self.oracles.after_calm(&self.plane.wanted, &self.world)

@@ -88,10 +88,8 @@ impl Oracles {
         rule(again || !self.ran.contains(&id), || format!("{id:?} has run and starts again"))?;
         let open = world.sandboxes.contains(&spec.id) || self.lost.contains(&spec.id);
         rule(open, || format!("{id:?} starts without a sandbox"))?;
-        match network::plug_id(spec, name) {
-            Some(plug) => rule(world.attachments.contains_key(&plug), || format!("{id:?} starts without its network"))?,
-            None => {}
-        }
+        let plugged = network::plug_id(spec, name).is_none_or(|plug| world.attachments.contains_key(&plug));
+        rule(plugged, || format!("{id:?} starts without its network"))?;
         self.dependencies_hold(spec, name, world)
     }
 
