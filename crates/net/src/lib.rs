@@ -7,6 +7,7 @@ pub mod plan;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use workload::{Address, Binding, PortSpec};
 
@@ -27,6 +28,10 @@ pub struct Attachment {
     pub netns: PathBuf,
     pub address: Option<Address>,
     pub bindings: Vec<Binding>,
+}
+
+fn address_of(attachment: &Attachment) -> Option<Ipv4Addr> {
+    attachment.address.as_ref()?.ipv4.parse().ok()
 }
 
 #[derive(Debug, thiserror::Error)]

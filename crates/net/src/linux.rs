@@ -3,14 +3,17 @@
 //! outlive the process, see `record`. Never runs a tool: everything is said over netlink.
 
 mod config;
+mod conntrack;
 mod context;
 mod hold;
 mod link;
+mod lock;
 mod netlink;
 mod netns;
 mod nft;
 mod pool;
 mod record;
+mod route;
 mod sysctl;
 mod worker;
 

@@ -6,11 +6,11 @@ use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
-use workload::{Binding, PortSpec, Protocol};
+use workload::{Address, Binding, PortSpec, Protocol};
 
 /// Where containers may live, in order of preference. 172.17.0.0/16 upwards is Docker's, 172.31.0.0/16 AWS's default VPC.
 /// The long tail is for hosts on which several servers live side by side, each with a subnet of its own.
-pub fn candidates() -> impl Iterator<Item = Ipv4Net> {
+fn candidates() -> impl Iterator<Item = Ipv4Net> {
     let first = [[172, 29], [172, 28], [172, 30]].into_iter();
     let tail = (213..=253).map(|second| [10, second]);
     let wide = first.chain(tail).map(|[a, b]| Ipv4Net::new_assert(Ipv4Addr::new(a, b, 0, 0), 16));
@@ -20,10 +20,10 @@ pub fn candidates() -> impl Iterator<Item = Ipv4Net> {
 /// The ports no task gets by chance: SSH, Docker, and the ECS agent's introspection (ECS reserves the same by default).
 pub const RESERVED_PORTS: [u16; 6] = [22, 2375, 2376, 51678, 51679, 51680];
 
-/// The first candidate that no route of the host covers or lies in; a default route is no reason against any.
-pub fn choose_subnet(routes: &[Ipv4Net]) -> Option<Ipv4Net> {
+/// The candidates that no route of the host covers or lies in; a default route is no reason against any.
+pub fn free_subnets(routes: &[Ipv4Net]) -> impl Iterator<Item = Ipv4Net> {
     let free = |candidate: &Ipv4Net| routes.iter().all(|route| route.prefix_len() == 0 || !overlap(route, candidate));
-    candidates().find(free)
+    candidates().filter(free)
 }
 
 fn overlap(a: &Ipv4Net, b: &Ipv4Net) -> bool {
@@ -70,6 +70,16 @@ impl Addresses {
             }
         }
         Err(Error::NoAddressLeft(self.subnet.to_string()))
+    }
+
+    /// As the host's containers and ECS's metadata have it.
+    pub fn describe(&self, address: Ipv4Addr) -> Address {
+        Address {
+            ipv4: address.to_string(),
+            mac: mac(address).map(|byte| format!("{byte:02x}")).join(":"),
+            gateway: self.gateway().to_string(),
+            prefix: self.subnet.prefix_len(),
+        }
     }
 
     pub fn free(&mut self, address: Ipv4Addr) {

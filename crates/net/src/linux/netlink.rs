@@ -3,11 +3,15 @@
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use netlink_sys::SocketAddr;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::io;
+use std::os::fd::AsFd;
 
 const HEADER: usize = 16;
 const ERROR: u16 = libc::NLMSG_ERROR as u16;
 const DONE: u16 = libc::NLMSG_DONE as u16;
+/// The kernel brings links up in the background within milliseconds, unless it is in trouble.
+const CHANGE_TIMEOUT_MS: u16 = 5000;
 /// `NLMSGERR_ATTR_MSG` of linux/netlink.h: the kernel's own sentence about a refusal.
 const ERROR_MESSAGE: u16 = 1;
 
@@ -127,6 +131,31 @@ impl Reply {
         }
         let text = attributes(self.body.get(4 + HEADER..)?).find(|(kind, _)| *kind == ERROR_MESSAGE)?.1;
         Some(String::from_utf8_lossy(text).trim_end_matches('\0').to_owned())
+    }
+}
+
+/// Hears of every change to the links of the namespace it was opened in.
+pub struct LinkChanges(netlink_sys::Socket);
+
+impl LinkChanges {
+    pub fn subscribe() -> io::Result<LinkChanges> {
+        let mut socket = netlink_sys::Socket::new(libc::NETLINK_ROUTE as isize)?;
+        socket.bind_auto()?;
+        socket.add_membership(libc::RTNLGRP_LINK)?;
+        Ok(LinkChanges(socket))
+    }
+
+    /// The next change; an error when there is none for long.
+    pub fn next(&self) -> io::Result<()> {
+        let mut descriptors = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        if nix::poll::poll(&mut descriptors, PollTimeout::from(CHANGE_TIMEOUT_MS))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match self.0.recv_from_full() {
+            // So many that some were lost: a change, then.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(()),
+            other => other.map(drop),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! nf_tables spoken over netlink, so that no tool need be installed: transactions of tables, chains, maps and rules.
 //! Knows how things are said, not what is said; that is `ruleset`. Attribute numbers are linux/netfilter/nf_tables.h's.
 
+pub mod admission;
 pub mod expression;
 pub mod ruleset;
 
@@ -18,7 +19,9 @@ const HOOK_NUMBER: u16 = 1;
 const HOOK_PRIORITY: u16 = 2;
 const RULE_TABLE: u16 = 1;
 const RULE_CHAIN: u16 = 2;
+const RULE_HANDLE: u16 = 3;
 const RULE_EXPRESSIONS: u16 = 4;
+const RULE_USERDATA: u16 = 7;
 const SET_TABLE: u16 = 1;
 const SET_NAME: u16 = 2;
 const SET_FLAGS: u16 = 3;
@@ -42,6 +45,7 @@ pub struct Chain {
     pub kind: &'static str,
     pub hook: i32,
     pub priority: i32,
+    pub policy: i32,
 }
 
 pub struct Map {
@@ -86,12 +90,11 @@ impl<'a> Transaction<'a> {
 
     pub fn create_chain(&mut self, chain: &Chain) {
         let hook = [number(HOOK_NUMBER, chain.hook as u32), number(HOOK_PRIORITY, chain.priority as u32)];
-        let accept = libc::NF_ACCEPT as u32;
         let attributes = vec![
             text(CHAIN_TABLE, self.table),
             text(CHAIN_NAME, chain.name),
             nest(CHAIN_HOOK, &hook),
-            number(CHAIN_POLICY, accept),
+            number(CHAIN_POLICY, chain.policy as u32),
             text(CHAIN_TYPE, chain.kind),
         ];
         self.push(libc::NFT_MSG_NEWCHAIN, NLM_F_CREATE, attributes);
@@ -113,6 +116,18 @@ impl<'a> Transaction<'a> {
 
     pub fn append_rule(&mut self, chain: &str, expressions: &[Expression]) {
         self.push(libc::NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, self.rule(chain, expressions));
+    }
+
+    /// At the chain's head.
+    pub fn insert_rule(&mut self, chain: &str, expressions: &[Expression], userdata: &[u8]) {
+        let mut attributes = self.rule(chain, expressions);
+        attributes.push(attribute(RULE_USERDATA, userdata));
+        self.push(libc::NFT_MSG_NEWRULE, NLM_F_CREATE, attributes);
+    }
+
+    pub fn delete_rule(&mut self, chain: &str, handle: &[u8]) {
+        let attributes = vec![text(RULE_TABLE, self.table), text(RULE_CHAIN, chain), attribute(RULE_HANDLE, handle)];
+        self.push(libc::NFT_MSG_DELRULE, 0, attributes);
     }
 
     pub fn add_elements(&mut self, map: &str, elements: &[Element]) {

@@ -4,9 +4,9 @@
 
 use super::context::Context;
 use super::link::{self, CONTAINER_LINK, Pair};
-use super::netlink::{Fault, Socket};
+use super::netlink::{Fault, LinkChanges, Socket};
 use super::netns::{self, Namespace};
-use super::sysctl;
+use super::{route, sysctl};
 use crate::{Result, plan};
 use base::Rng;
 use std::fs::File;
@@ -23,6 +23,7 @@ pub struct Ready {
 }
 
 pub struct Builder {
+    /// The host, on each of its ends.
     pub gateway: Ipv4Addr,
     pub mtu: u32,
     pub link_prefix: String,
@@ -69,14 +70,22 @@ impl Builder {
         let mut namespace = bare()?;
         let link = self.connect(&namespace, address).context(|| format!("creating a veth pair for {address}"))?;
         self.set_up_host_end(&link, address)?;
+        let changes = LinkChanges::subscribe().context(|| "subscribing to link changes")?;
         self.set_up_container_end(&mut namespace, address).context(|| format!("configuring {address} in its namespace"))?;
+        self.await_operation(&link, &changes).context(|| format!("waiting for {link} to operate"))?;
         Ok(Ready { address, link, namespace: namespace.file })
     }
 
     fn connect(&mut self, namespace: &Namespace, address: Ipv4Addr) -> std::result::Result<String, Fault> {
         loop {
             let name = format!("{}{:08x}", self.link_prefix, self.rng.below(1 << 32));
-            let pair = Pair { host_name: &name, namespace: namespace.file.as_raw_fd(), mac: plan::mac(address), mtu: self.mtu };
+            let pair = Pair {
+                host_name: &name,
+                host_mac: plan::mac(self.gateway),
+                namespace: namespace.file.as_raw_fd(),
+                mac: plan::mac(address),
+                mtu: self.mtu,
+            };
             match link::create_pair(&mut self.routes, &pair) {
                 Err(fault) if fault.is(libc::EEXIST) => continue,
                 Err(fault) => return Err(fault),
@@ -85,30 +94,40 @@ impl Builder {
         }
     }
 
-    /// Every host end has the gateway's address: it answers ARP for it, and it is what containers see the host as.
+    /// Every host end has the gateway's addresses, both of them: they are what containers see the host as.
     fn set_up_host_end(&mut self, link: &str, address: Ipv4Addr) -> Result<()> {
         restrict(link).context(|| format!("configuring {link}"))?;
-        let mut route = || {
-            let index = link::index_of(&mut self.routes, link)?;
-            link::add_address(&mut self.routes, index, self.gateway)?;
-            link::add_container_route(&mut self.routes, index, address)
+        let mut lead = || {
+            let index = link::named(&mut self.routes, link)?.index;
+            route::add_address(&mut self.routes, index, self.gateway)?;
+            route::add_neighbour(&mut self.routes, index, address, plan::mac(address))?;
+            route::add_container(&mut self.routes, index, address)
         };
-        route().context(|| format!("routing {address} through {link}"))
+        lead().context(|| format!("routing {address} through {link}"))
+    }
+
+    /// The end that came up last operates at once, the other in the background; a packet sent before would be lost.
+    fn await_operation(&mut self, link: &str, changes: &LinkChanges) -> std::result::Result<(), Fault> {
+        while !link::named(&mut self.routes, link)?.operates {
+            changes.next()?;
+        }
+        Ok(())
     }
 
     fn set_up_container_end(&self, namespace: &mut Namespace, address: Ipv4Addr) -> std::result::Result<(), Fault> {
         let routes = &mut namespace.routes;
-        let index = link::index_of(routes, CONTAINER_LINK)?;
-        link::add_address(routes, index, address)?;
-        link::set_up(routes, index, true)?;
-        link::add_default_route(routes, index, self.gateway)
+        let index = link::named(routes, CONTAINER_LINK)?.index;
+        route::add_address(routes, index, address)?;
+        link::set_up(routes, index)?;
+        route::add_neighbour(routes, index, self.gateway, plan::mac(self.gateway))?;
+        route::add_default(routes, index, self.gateway)
     }
 }
 
 /// A namespace with loopback only.
 pub fn bare() -> Result<Namespace> {
     let mut namespace = netns::create(container_defaults).context(|| "creating a network namespace")?;
-    let loopback = link::index_of(&mut namespace.routes, "lo").and_then(|index| link::set_up(&mut namespace.routes, index, true));
+    let loopback = link::named(&mut namespace.routes, "lo").and_then(|lo| link::set_up(&mut namespace.routes, lo.index));
     loopback.context(|| "bringing loopback up")?;
     Ok(namespace)
 }

@@ -53,8 +53,52 @@ fn a_published_udp_port_is_reached_from_everywhere() {
         for (place, address) in
             [(&host.root, LOOPBACK), (&host.root, HOST), (&host.outside, HOST), (&client.place, HOST), (&server.place, HOST)]
         {
-            ask_udp(place, &socket, at(address, 5353)).unwrap();
+            ask_udp(place, &socket, at(address, 5353)).unwrap_or_else(|error| panic!("{address}: {error}"));
         }
+        network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
+fn a_udp_sender_that_never_stops_reaches_each_container_in_turn() {
+    on_a_host(async |host| {
+        let network = host.network();
+        let client = host.outside.run(|| std::net::UdpSocket::bind((OUTSIDE, 9999))).unwrap();
+        client.send_to(b"nobody is there", at(HOST, 5353)).unwrap();
+        for id in ["first", "second"] {
+            let server = host.attach(&network, id, &[published(5353, 53, Udp)]).await;
+            let socket = server.bind_udp(53);
+            client.send_to(b"ping", at(HOST, 5353)).unwrap();
+            host::hear(&socket).unwrap();
+            network.detach(id).await.unwrap();
+            client.send_to(b"nobody is there", at(HOST, 5353)).unwrap();
+        }
+        network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
+fn where_iptables_drop_what_is_forwarded_containers_are_let_through() {
+    on_a_host(async |host| {
+        host.drop_forwarded();
+        drop(host.network());
+        let network = host.network();
+        let server = host.attach(&network, "server", &[published(8080, 80, Tcp)]).await;
+        ask_tcp(&host.outside, &server.listen(80), at(HOST, 8080)).unwrap();
+        ask_tcp(&server.place, &host.listen_outside(81), at(OUTSIDE, 81)).unwrap();
+        assert_eq!(host.forward_rules(), 2, "granted once");
+        network.teardown_all().await.unwrap();
+        assert_eq!(host.forward_rules(), 0);
+    });
+}
+
+#[test]
+fn what_the_host_forwards_for_others_is_left_alone() {
+    on_a_host(async |host| {
+        let network = host.network();
+        let lan = host.lan();
+        let listener = lan.run(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80))).unwrap();
+        assert_eq!(ask_tcp(&host.outside, &listener, at(host::LAN, 80)).unwrap(), OUTSIDE);
         network.teardown_all().await.unwrap();
     });
 }
@@ -264,6 +308,41 @@ fn a_state_directory_serves_one_process() {
         let network = host.network();
         let error = LinuxNetwork::new(host.config()).err().unwrap().to_string();
         assert!(error.contains("is in use"), "{error}");
+        network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
+fn networks_of_different_names_live_side_by_side() {
+    on_a_host(async |host| {
+        let other_dir = tempfile::tempdir().unwrap();
+        let same_name = Config { state_dir: other_dir.path().into(), ..host.config() };
+        let other_name = Config { table: "other".into(), link_prefix: "oth".into(), ..same_name.clone() };
+        let network = host.network();
+        let error = LinuxNetwork::new(same_name).err().unwrap().to_string();
+        assert!(error.starts_with("another process has the network slipway"), "{error}");
+        let other = LinuxNetwork::new(other_name).unwrap();
+        let a = host.attach(&network, "a", &[published(80, 80, Tcp)]).await;
+        let b = host.attach(&other, "b", &[published(81, 80, Tcp)]).await;
+        assert_ne!(a.ip().octets()[..2], b.ip().octets()[..2]);
+        ask_tcp(&host.outside, &a.listen(80), at(HOST, 80)).unwrap();
+        ask_tcp(&host.outside, &b.listen(80), at(HOST, 81)).unwrap();
+        other.teardown_all().await.unwrap();
+        network.teardown_all().await.unwrap();
+        host.is_clean();
+    });
+}
+
+#[test]
+fn an_abandoned_subnet_is_taken_again() {
+    on_a_host(async |host| {
+        let network = host.network();
+        let before = host.attach(&network, "a", &[]).await.ip();
+        network.detach("a").await.unwrap();
+        drop(network);
+        std::fs::remove_file(host.dir().join("host.json")).unwrap();
+        let network = host.network();
+        assert_eq!(host.attach(&network, "a", &[]).await.ip().octets()[..2], before.octets()[..2]);
         network.teardown_all().await.unwrap();
     });
 }

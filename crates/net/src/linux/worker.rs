@@ -1,22 +1,22 @@
 //! The thread that owns the state: attachments, addresses, ports, sockets to the kernel. One message at a time, so
 //! there is nothing to lock. `plan` decides; this performs, and remembers on disk before it touches the kernel.
 
+use super::conntrack::{Forgetter, Stale};
 use super::context::Context;
 use super::hold::Holds;
 use super::netlink::Socket;
 use super::nft::ruleset::Ruleset;
 use super::pool::{self, Pool, Ready};
 use super::record::{self, HostRecord, Record, Records};
-use super::{link, netns, sysctl};
-use crate::plan::{self, Addresses, Ports};
-use crate::{Attach, Attachment, Error, Result};
-use nix::fcntl::Flock;
+use super::{link, lock, netns, route, sysctl};
+use crate::plan::{Addresses, Ports};
+use crate::{Attach, Attachment, Error, Result, address_of};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
-use workload::{Address, Binding};
+use workload::{Binding, Protocol};
 
 mod open;
 
@@ -42,14 +42,14 @@ pub struct Worker {
     ports: Ports,
     holds: Holds,
     attachments: BTreeMap<String, Record>,
+    forgetter: Forgetter,
     pool: Pool,
     pool_size: usize,
     ready: VecDeque<Ready>,
     /// Orders the pool has not answered yet; never fewer than there are waiting.
     ordered: usize,
     waiting: VecDeque<Waiting>,
-    /// One process per state directory.
-    _lock: Flock<File>,
+    _locks: (lock::Directory, lock::Named, lock::Named),
 }
 
 /// An attachment that has its ports and lacks a network.
@@ -175,8 +175,15 @@ impl Worker {
                 Err(error)
             }
         };
-        for reply in replies {
-            answer(reply, outcome.as_ref().map(Attachment::clone).map_err(copy));
+        let udp_ports = udp_ports(&bindings);
+        let answer_all = move || {
+            for reply in replies {
+                answer(reply, outcome.as_ref().map(Attachment::clone).map_err(copy));
+            }
+        };
+        match udp_ports.is_empty() {
+            true => answer_all(),
+            false => self.forgetter.forget(Stale::Unpublished(udp_ports), answer_all),
         }
     }
 
@@ -201,7 +208,7 @@ impl Worker {
         let attachment = Attachment {
             id: attach.id.clone(),
             netns: self.records.netns(&attach.id),
-            address: home.connection.as_ref().map(|(address, _)| self.describe(*address)),
+            address: home.connection.as_ref().map(|(address, _)| self.addresses.describe(*address)),
             bindings: bindings.to_vec(),
         };
         Record { attachment, link: home.connection.as_ref().map(|(_, link)| link.clone()) }
@@ -215,17 +222,12 @@ impl Worker {
                 .context(|| format!("setting sysctls of {}", attach.id))?;
         }
         if let Some((address, _)) = home.connection.as_ref() {
+            let bindings = &record.attachment.bindings;
             self.ruleset
-                .publish(&mut self.netfilter, *address, &record.attachment.bindings)
+                .publish(&mut self.netfilter, *address, bindings)
                 .context(|| format!("publishing the ports of {}", attach.id))?;
         }
         netns::name(&home.namespace, &record.attachment.netns).context(|| record.attachment.netns.display().to_string())
-    }
-
-    fn describe(&self, address: Ipv4Addr) -> Address {
-        let mac = plan::mac(address).map(|byte| format!("{byte:02x}")).join(":");
-        let (gateway, prefix) = (self.addresses.gateway().to_string(), self.host.subnet.prefix_len());
-        Address { ipv4: address.to_string(), mac, gateway, prefix }
     }
 
     fn detach(&mut self, id: &str) -> Result<()> {
@@ -250,7 +252,10 @@ impl Worker {
         }
         let address = address_of(attachment);
         if let Some(address) = address {
-            link::delete_container_route(&mut self.routes, address).context(|| format!("deleting the route to {address}"))?;
+            if !udp_ports(&attachment.bindings).is_empty() {
+                self.forgetter.forget(Stale::AnsweredBy(address), || {});
+            }
+            route::delete_container(&mut self.routes, address).context(|| format!("deleting the route to {address}"))?;
         }
         netns::forget(&attachment.netns).context(|| attachment.netns.display().to_string())?;
         self.records.remove(&attachment.id)?;
@@ -273,9 +278,12 @@ impl Worker {
         drop(self.pool);
         self.ready.clear();
         self.ruleset.remove(&mut self.netfilter).context(|| "removing the nf_tables table")?;
+        self.ruleset.admission().withdraw(&mut self.netfilter).context(|| "removing our rules from iptables' forwarding")?;
         delete_links(&mut self.routes, &self.ruleset.link_prefix, |_| true)?;
-        link::delete_unreachable(&mut self.routes, self.host.subnet).context(|| "deleting the subnet's route")?;
-        sysctl::write("net.ipv4.ip_forward", &self.host.ip_forward_before).context(|| "restoring ip_forward")?;
+        route::disclaim(&mut self.routes, self.host.subnet).context(|| "deleting the subnet's route")?;
+        if route::all(&mut self.routes).context(|| "listing routes")?.claims.is_empty() {
+            sysctl::write("net.ipv4.ip_forward", &self.host.ip_forward_before).context(|| "restoring ip_forward")?;
+        }
         self.records.remove_all()
     }
 }
@@ -289,7 +297,7 @@ fn set_sysctl(name: &str, value: &str) -> std::io::Result<()> {
 }
 
 fn delete_links(routes: &mut Socket, prefix: &str, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-    for found in link::links(routes).context(|| "listing links")? {
+    for found in link::all(routes).context(|| "listing links")? {
         if found.name.starts_with(prefix) && unwanted(&found.name) {
             match link::delete(routes, found.index) {
                 // Its namespace was on its way out already.
@@ -301,8 +309,8 @@ fn delete_links(routes: &mut Socket, prefix: &str, unwanted: impl Fn(&str) -> bo
     Ok(())
 }
 
-fn address_of(attachment: &Attachment) -> Option<Ipv4Addr> {
-    attachment.address.as_ref()?.ipv4.parse().ok()
+fn udp_ports(bindings: &[Binding]) -> Vec<u16> {
+    bindings.iter().filter(|binding| binding.protocol == Protocol::Udp).map(|binding| binding.host_port).collect()
 }
 
 /// Several callers may wait for one outcome.

@@ -158,10 +158,10 @@ fn a_kept_address_is_not_handed_out() {
 }
 
 #[test]
-fn the_first_subnet_free_of_routes_is_chosen() {
+fn subnets_that_overlap_a_route_are_not_free() {
     let choose = |routes: &[&str]| {
         let routes: Vec<Ipv4Net> = routes.iter().map(|route| route.parse().unwrap()).collect();
-        choose_subnet(&routes).map(|subnet| subnet.to_string()).unwrap_or_default()
+        free_subnets(&routes).next().map(|subnet| subnet.to_string()).unwrap_or_default()
     };
     assert_eq!(choose(&["0.0.0.0/0", "192.0.2.0/24"]), "172.29.0.0/16");
     assert_eq!(choose(&["172.29.4.0/24"]), "172.28.0.0/16");

@@ -93,6 +93,11 @@ pub fn masquerade() -> Vec<Expression> {
     vec![expression("masq", vec![])]
 }
 
+/// Packets and bytes, as every rule of iptables has it.
+pub fn count() -> Vec<Expression> {
+    vec![expression("counter", vec![])]
+}
+
 pub fn accept() -> Vec<Expression> {
     verdict(libc::NF_ACCEPT)
 }

@@ -1,6 +1,7 @@
 //! Our one table. Its rules never change while the process runs; what changes is the map of published ports, by one
 //! element each. Rebuilding it is one transaction, so a restart interrupts no connection.
 
+use super::admission::Admission;
 use super::expression::{
     self, Match::Is, Match::IsNot, arrives_through, destination, dnat_by_map, drop, leaves_through, masquerade,
     original_direction, redirected, source, to_the_host,
@@ -16,13 +17,11 @@ const PUBLISHED: &str = "published";
 const MAP: Map =
     Map { name: PUBLISHED, key: Type { number: 12 << 6 | 13, bytes: 8 }, data: Type { number: 7 << 6 | 13, bytes: 8 } };
 
-const RAW: Chain = Chain { name: "raw", kind: "filter", hook: libc::NF_INET_PRE_ROUTING, priority: libc::NF_IP_PRI_RAW };
-const PREROUTING: Chain =
-    Chain { name: "prerouting", kind: "nat", hook: libc::NF_INET_PRE_ROUTING, priority: libc::NF_IP_PRI_NAT_DST };
-const OUTPUT: Chain = Chain { name: "output", kind: "nat", hook: libc::NF_INET_LOCAL_OUT, priority: libc::NF_IP_PRI_NAT_DST };
-const POSTROUTING: Chain =
-    Chain { name: "postrouting", kind: "nat", hook: libc::NF_INET_POST_ROUTING, priority: libc::NF_IP_PRI_NAT_SRC };
-const FORWARD: Chain = Chain { name: "forward", kind: "filter", hook: libc::NF_INET_FORWARD, priority: libc::NF_IP_PRI_FILTER };
+const RAW: Chain = chain("raw", "filter", libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_RAW);
+const PREROUTING: Chain = chain("prerouting", "nat", libc::NF_INET_PRE_ROUTING, libc::NF_IP_PRI_NAT_DST);
+const OUTPUT: Chain = chain("output", "nat", libc::NF_INET_LOCAL_OUT, libc::NF_IP_PRI_NAT_DST);
+const POSTROUTING: Chain = chain("postrouting", "nat", libc::NF_INET_POST_ROUTING, libc::NF_IP_PRI_NAT_SRC);
+const FORWARD: Chain = chain("forward", "filter", libc::NF_INET_FORWARD, libc::NF_IP_PRI_FILTER);
 
 pub struct Ruleset {
     pub table: String,
@@ -70,6 +69,10 @@ impl Ruleset {
         }
     }
 
+    pub fn admission(&self) -> Admission<'_> {
+        Admission { link_prefix: &self.link_prefix, comment: &self.table }
+    }
+
     fn rules(&self) -> Vec<(&'static Chain, Vec<Vec<expression::Expression>>)> {
         let (subnet, links, loopback) = (self.subnet, self.link_prefix.as_str(), loopback());
         let publish = || vec![to_the_host(), dnat_by_map(PUBLISHED)];
@@ -77,7 +80,6 @@ impl Ruleset {
             // `route_localnet` lets published ports be reached through 127.0.0.1; it must not let containers reach
             // what listens there (CVE-2020-8558).
             (&RAW, vec![arrives_through(Is, links), destination(Is, loopback), drop()]),
-            (&RAW, vec![arrives_through(Is, links), source(Is, loopback), drop()]),
             (&PREROUTING, publish()),
             (&OUTPUT, publish()),
             (&POSTROUTING, vec![source(Is, subnet), destination(IsNot, subnet), masquerade()]),
@@ -91,6 +93,10 @@ impl Ruleset {
             ),
         ]
     }
+}
+
+const fn chain(name: &'static str, kind: &'static str, hook: i32, priority: i32) -> Chain {
+    Chain { name, kind, hook, priority, policy: libc::NF_ACCEPT }
 }
 
 fn loopback() -> Ipv4Net {

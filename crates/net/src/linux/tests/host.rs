@@ -1,9 +1,10 @@
 //! A host for a test, and what can be seen and done on it.
 
 use super::super::link::{self, Pair};
-use super::super::netlink::{Frame, Socket};
+use super::super::netlink::{Frame, LinkChanges, Socket};
 use super::super::netns;
 use super::*;
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream, UdpSocket};
@@ -14,6 +15,8 @@ use workload::{PortSpec, Protocol};
 
 pub const HOST: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 pub const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub const LAN: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+const UPLINK: &str = "uplink";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For what is dropped silently.
 const UNTIL_DROPPED: Duration = Duration::from_secs(1);
@@ -60,7 +63,7 @@ pub fn published(host_port: u16, container_port: u16, protocol: Protocol) -> Por
 /// A question and its answer over a new connection; the address the listener saw it come from.
 pub fn ask_tcp(from: &Place, listener: &TcpListener, to: SocketAddr) -> io::Result<Ipv4Addr> {
     let mut client = from.run(|| TcpStream::connect_timeout(&to, UNTIL_DROPPED))?;
-    listener.set_nonblocking(false)?;
+    nix::sys::socket::setsockopt(listener, nix::sys::socket::sockopt::ReceiveTimeout, &TimeVal::seconds(10))?;
     let (mut server, peer) = listener.accept()?;
     let mut received = [0; 4];
     client.write_all(b"ping")?;
@@ -72,6 +75,12 @@ pub fn ask_tcp(from: &Place, listener: &TcpListener, to: SocketAddr) -> io::Resu
         IpAddr::V4(address) => Ok(address),
         IpAddr::V6(_) => unreachable!("the listener is IPv4"),
     }
+}
+
+/// One datagram, which must arrive.
+pub fn hear(socket: &UdpSocket) -> io::Result<()> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.recv(&mut [0; 4]).map(drop)
 }
 
 pub fn ask_udp(from: &Place, server: &UdpSocket, to: SocketAddr) -> io::Result<()> {
@@ -88,29 +97,53 @@ pub fn ask_udp(from: &Place, server: &UdpSocket, to: SocketAddr) -> io::Result<(
     Ok(())
 }
 
+/// A veth pair between this namespace and a peer that sends everything through it. The index of our end.
+fn connect(
+    routes: &mut Socket,
+    (name, own): (&str, Ipv4Addr),
+    (peer, mut peer_routes, other): (&File, Socket, Ipv4Addr),
+) -> std::result::Result<u32, netlink::Fault> {
+    let pair = Pair {
+        host_name: name,
+        host_mac: crate::plan::mac(own),
+        namespace: peer.as_raw_fd(),
+        mac: crate::plan::mac(other),
+        mtu: 1500,
+    };
+    link::create_pair(routes, &pair)?;
+    let configure = |routes: &mut Socket, name, own, other| {
+        let index = link::named(routes, name)?.index;
+        route::add_address(routes, index, own)?;
+        link::set_up(routes, index)?;
+        route::add_container(routes, index, other)?;
+        Ok::<u32, netlink::Fault>(index)
+    };
+    let changes = LinkChanges::subscribe()?;
+    let index = configure(routes, name, own, other)?;
+    let peer_index = configure(&mut peer_routes, "eth0", other, own)?;
+    route::add_default(&mut peer_routes, peer_index, own)?;
+    while !link::named(routes, name)?.operates {
+        changes.next()?;
+    }
+    Ok(index)
+}
+
 impl Host {
     fn new() -> io::Result<Host> {
         let outside = netns::create(|| Ok(()))?;
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
         let root = Place(File::open("/proc/thread-self/ns/net")?);
         let host = Host { root, outside: Place(outside.file), state: tempfile::tempdir()? };
-        host.connect(outside.routes).map_err(io::Error::other)?;
-        Ok(host)
-    }
-
-    fn connect(&self, mut outside: Socket) -> std::result::Result<(), super::super::netlink::Fault> {
+        // A new namespace inherits the machine's.
+        sysctl::write("net.ipv4.ip_forward", "0")?;
         let mut routes = Socket::open(libc::NETLINK_ROUTE)?;
-        link::set_up(&mut routes, 1, true)?;
-        let pair = Pair { host_name: "uplink", namespace: self.outside.0.as_raw_fd(), mac: [2, 0, 0, 0, 0, 1], mtu: 1500 };
-        link::create_pair(&mut routes, &pair)?;
-        for (routes, name, own, other) in [(&mut routes, "uplink", HOST, OUTSIDE), (&mut outside, "eth0", OUTSIDE, HOST)] {
-            let index = link::index_of(routes, name)?;
-            link::add_address(routes, index, own)?;
-            link::set_up(routes, index, true)?;
-            link::add_container_route(routes, index, other)?;
-            link::add_default_route(routes, index, other)?;
-        }
-        Ok(())
+        let connect = || {
+            link::set_up(&mut routes, 1)?;
+            let index = connect(&mut routes, (UPLINK, HOST), (&host.outside.0, outside.routes, OUTSIDE))?;
+            route::add_default(&mut routes, index, OUTSIDE)
+        };
+        connect().map_err(io::Error::other)?;
+        Ok(host)
     }
 
     pub fn dir(&self) -> PathBuf {
@@ -150,6 +183,33 @@ impl Host {
         self.root.run(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap()
     }
 
+    /// A network the host routes for, with somebody in it.
+    pub fn lan(&self) -> Place {
+        let lan = netns::create(|| Ok(())).unwrap();
+        let mut routes = Socket::open(libc::NETLINK_ROUTE).unwrap();
+        connect(&mut routes, ("lan0", HOST), (&lan.file, lan.routes, LAN)).unwrap();
+        Place(lan.file)
+    }
+
+    /// As iptables do it after `iptables -P FORWARD DROP`.
+    pub fn drop_forwarded(&self) {
+        let forward = nft::Chain {
+            name: "FORWARD",
+            kind: "filter",
+            hook: libc::NF_INET_FORWARD,
+            priority: libc::NF_IP_PRI_FILTER,
+            policy: libc::NF_DROP,
+        };
+        let mut transaction = nft::Transaction::new("filter");
+        transaction.create_table();
+        transaction.create_chain(&forward);
+        transaction.commit(&mut Socket::open(libc::NETLINK_NETFILTER).unwrap()).unwrap();
+    }
+
+    pub fn forward_rules(&self) -> usize {
+        dump(libc::NFT_MSG_GETRULE, "filter", "FORWARD").len()
+    }
+
     pub fn listen_outside(&self, port: u16) -> TcpListener {
         self.outside.run(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap()
     }
@@ -158,7 +218,7 @@ impl Host {
         let text = std::fs::read_to_string(self.dir().join(format!("attachments/{id}.json"))).unwrap();
         let record: record::Record = serde_json::from_str(&text).unwrap();
         let mut routes = Socket::open(libc::NETLINK_ROUTE).unwrap();
-        let index = link::index_of(&mut routes, &record.link.unwrap()).unwrap();
+        let index = link::named(&mut routes, &record.link.unwrap()).unwrap().index;
         link::delete(&mut routes, index).unwrap();
     }
 
@@ -180,26 +240,24 @@ impl Host {
 
     /// Waits until the pool is full and the kernel has removed what was let go of.
     pub async fn settle(&self, network: &LinuxNetwork) {
-        let mut changes = netlink_sys::Socket::new(libc::NETLINK_ROUTE as isize).unwrap();
-        changes.bind_auto().unwrap();
-        changes.add_membership(libc::RTNLGRP_LINK).unwrap();
+        let changes = LinkChanges::subscribe().unwrap();
         loop {
             let attached = network.list().await.unwrap().len();
             if self.traces().links == self.config().pool_size + attached {
                 return;
             }
-            changes.recv_from_full().unwrap();
+            changes.next().unwrap();
         }
     }
 
     /// As before the first `new`.
     pub fn is_clean(&self) {
-        assert_eq!(self.root.links(), ["lo", "uplink"]);
+        assert_eq!(self.root.links(), ["lo", UPLINK]);
         assert_eq!(self.files(), Vec::<String>::new());
         assert_eq!(elements(), 0);
         assert_eq!(self.root.run(|| sysctl::read("net.ipv4.ip_forward")).unwrap(), "0");
         let mut routes = Socket::open(libc::NETLINK_ROUTE).unwrap();
-        assert_eq!(link::routes(&mut routes).unwrap().0.len(), 2);
+        assert_eq!(route::all(&mut routes).unwrap().covered.len(), 2);
     }
 }
 
@@ -218,7 +276,7 @@ impl Place {
     }
 
     pub fn links(&self) -> Vec<String> {
-        let list = || link::links(&mut Socket::open(libc::NETLINK_ROUTE)?).map_err(io::Error::other);
+        let list = || link::all(&mut Socket::open(libc::NETLINK_ROUTE)?).map_err(io::Error::other);
         self.run(list).unwrap().into_iter().map(|link| link.name).collect()
     }
 }
@@ -240,31 +298,32 @@ impl Container {
         self.place.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap()
     }
 
-    /// Takes loopback down; 127.0.0.0/8 then follows the default route.
+    /// Without loopback's address, 127.0.0.0/8 follows the default route.
     pub fn route_loopback_out(&self) {
-        let take_down = || {
-            let mut routes = Socket::open(libc::NETLINK_ROUTE)?;
-            link::set_up(&mut routes, 1, false).map_err(io::Error::other)
-        };
-        self.place.run(take_down).unwrap();
+        let header = [libc::AF_INET as u8, 8, 0, libc::RT_SCOPE_HOST, 1, 0, 0, 0];
+        let body = [&header[..], &netlink::attribute(libc::IFA_LOCAL, &LOOPBACK.octets())].concat();
+        let delete = Frame { kind: libc::RTM_DELADDR, flags: libc::NLM_F_ACK as u16, body };
+        let request = || Socket::open(libc::NETLINK_ROUTE)?.request(&[delete]).map_err(io::Error::other);
+        self.place.run(request).unwrap();
     }
 }
 
 /// How many ports the table publishes; none without a table.
 fn elements() -> usize {
-    let mut netfilter = Socket::open(libc::NETLINK_NETFILTER).unwrap();
-    let text = |kind, value: &str| netlink::attribute(kind, format!("{value}\0").as_bytes());
-    let header = vec![libc::NFPROTO_IPV4 as u8, 0, 0, 0];
-    let body = [header, text(1, "slipway"), text(2, "published")].concat();
-    let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | libc::NFT_MSG_GETSETELEM) as u16;
-    let bodies = match netfilter.ask(Frame { kind, flags: libc::NLM_F_DUMP as u16, body }) {
-        Ok(bodies) => bodies,
-        Err(fault) if fault.is(libc::ENOENT) => return 0,
-        Err(fault) => panic!("{fault}"),
-    };
     let list = |body: &Vec<u8>| {
         let elements = netlink::attributes(&body[4..]).find(|(kind, _)| *kind == 3);
         elements.map_or(0, |(_, elements)| netlink::attributes(elements).count())
     };
-    bodies.iter().map(list).sum()
+    dump(libc::NFT_MSG_GETSETELEM, "slipway", "published").iter().map(list).sum()
+}
+
+fn dump(message: i32, table: &str, name: &str) -> Vec<Vec<u8>> {
+    let text = |kind, value: &str| netlink::attribute(kind, format!("{value}\0").as_bytes());
+    let header = vec![libc::NFPROTO_IPV4 as u8, 0, 0, 0];
+    let body = [header, text(1, table), text(2, name)].concat();
+    let kind = (libc::NFNL_SUBSYS_NFTABLES << 8 | message) as u16;
+    match Socket::open(libc::NETLINK_NETFILTER).unwrap().ask(Frame { kind, flags: libc::NLM_F_DUMP as u16, body }) {
+        Err(fault) if fault.is(libc::ENOENT) => vec![],
+        other => other.unwrap(),
+    }
 }

@@ -1,25 +1,24 @@
 //! Taking up the state: what an earlier process left whole is kept, what it left half-made is cleaned up, and after a
 //! reboot, when nothing of it exists, all of it is. Then the host is prepared.
 
-use super::{Message, Worker, address_of, delete_links};
+use super::{Message, Worker, delete_links};
 use crate::linux::Config;
+use crate::linux::conntrack::Forgetter;
 use crate::linux::context::Context;
 use crate::linux::hold::Holds;
+use crate::linux::lock::Named;
 use crate::linux::netlink::Socket;
 use crate::linux::nft::ruleset::Ruleset;
 use crate::linux::pool::{Builder, Pool};
 use crate::linux::record::{HostRecord, Record, Records};
-use crate::linux::{link, netns, sysctl};
+use crate::linux::{link, lock, netns, route, sysctl};
 use crate::plan::{self, Addresses, Ports};
-use crate::{Error, Result};
+use crate::{Error, Result, address_of};
 use base::Rng;
 use ipnet::Ipv4Net;
-use nix::fcntl::{Flock, FlockArg};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::File;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::sync::mpsc::Sender;
 use workload::Binding;
 
@@ -30,12 +29,12 @@ impl Worker {
     pub fn open(config: Config, messages: Sender<Message>) -> Result<Worker> {
         let state_dir = std::path::absolute(&config.state_dir).context(|| config.state_dir.display().to_string())?;
         let records = Records::open(&state_dir)?;
-        let lock = lock(&state_dir)?;
+        let (directory_lock, table_lock) = (lock::directory(&state_dir)?, lock::table(&config.table)?);
         let mut routes = Socket::open(libc::NETLINK_ROUTE).context(|| "opening a route socket")?;
         let mut netfilter = Socket::open(libc::NETLINK_NETFILTER).context(|| "opening a netfilter socket")?;
 
         let attachments = take_up(&records, &mut routes, &config.link_prefix)?;
-        let host = host_record(&records, &mut routes, &config, &attachments)?;
+        let (host, subnet_lock) = host_record(&records, &mut routes, &config, &attachments)?;
         let ruleset = Ruleset { table: config.table, subnet: host.subnet, link_prefix: config.link_prefix.clone() };
         prepare_host(&host, &ruleset, &attachments, &mut routes, &mut netfilter)?;
 
@@ -44,6 +43,8 @@ impl Worker {
         let mut ports = Ports::new(dynamic, config.reserved_ports, rng.next_u64());
         let mut addresses = Addresses::new(host.subnet, rng.next_u64());
         let holds = keep(&attachments, &mut addresses, &mut ports);
+        let flows = Socket::open(libc::NETLINK_NETFILTER).context(|| "opening a netfilter socket")?;
+        let forgetter = Forgetter::start(flows).context(|| "starting the thread that forgets flows")?;
         let builder = Builder {
             gateway: addresses.gateway(),
             mtu: mtu(&mut routes)?,
@@ -63,26 +64,20 @@ impl Worker {
             ports,
             holds,
             attachments,
+            forgetter,
             pool,
             pool_size: config.pool_size,
             ready: VecDeque::new(),
             ordered: 0,
             waiting: VecDeque::new(),
-            _lock: lock,
+            _locks: (directory_lock, table_lock, subnet_lock),
         })
     }
 }
 
-fn lock(state_dir: &Path) -> Result<Flock<File>> {
-    let path = state_dir.join("lock");
-    let file = File::create(&path).context(|| path.display().to_string())?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, errno)| Error::Io { context: format!("{} is in use", state_dir.display()), source: errno.into() })
-}
-
 /// The whole attachments; everything else that looks like ours is removed.
 fn take_up(records: &Records, routes: &mut Socket, link_prefix: &str) -> Result<BTreeMap<String, Record>> {
-    let links: BTreeSet<String> = link::links(routes).context(|| "listing links")?.into_iter().map(|l| l.name).collect();
+    let links: BTreeSet<String> = link::all(routes).context(|| "listing links")?.into_iter().map(|l| l.name).collect();
     let mut whole = BTreeMap::new();
     for record in records.all()? {
         if is_whole(&record, &links) {
@@ -108,44 +103,47 @@ fn clean_up(records: &Records, routes: &mut Socket, record: &Record) -> Result<(
     let attachment = &record.attachment;
     tracing::info!(id = attachment.id, "removing an attachment that is not whole");
     if let Some(address) = address_of(attachment) {
-        link::delete_container_route(routes, address).context(|| format!("deleting the route to {address}"))?;
+        route::delete_container(routes, address).context(|| format!("deleting the route to {address}"))?;
     }
     netns::forget(&attachment.netns).context(|| attachment.netns.display().to_string())?;
     records.remove(&attachment.id)
 }
 
+/// The subnet stays what it was, unless the configuration says otherwise or, while nothing lived in it, another process
+/// has taken it.
 fn host_record(
     records: &Records,
     routes: &mut Socket,
     config: &Config,
     attachments: &BTreeMap<String, Record>,
-) -> Result<HostRecord> {
-    match records.host()? {
-        Some(host) if config.subnet.is_none_or(|subnet| subnet == host.subnet) => Ok(host),
-        Some(host) if attachments.is_empty() => {
-            link::delete_unreachable(routes, host.subnet).context(|| "deleting the old subnet's route")?;
-            remember(records, HostRecord { subnet: config.subnet.unwrap_or(host.subnet), ..host })
+) -> Result<(HostRecord, Named)> {
+    let before = records.host()?;
+    let subnet_before = before.as_ref().map(|host| host.subnet);
+    let occupied = subnet_before.filter(|_| !attachments.is_empty());
+    let (subnet, subnet_lock) = match (occupied, config.subnet) {
+        (Some(occupied), Some(wanted)) if occupied != wanted => {
+            let message = format!("{} attachments live in {occupied}", attachments.len());
+            return Err(Error::Kernel { context: format!("changing the subnet to {wanted}"), message });
         }
-        Some(host) => {
-            let message = format!("{} attachments live in {}", attachments.len(), host.subnet);
-            Err(Error::Kernel { context: "changing the subnet".into(), message })
-        }
-        None => {
-            let subnet = config.subnet.map_or_else(|| choose_subnet(routes), Ok)?;
-            let ip_forward_before = sysctl::read("net.ipv4.ip_forward").context(|| "reading ip_forward")?;
-            remember(records, HostRecord { subnet, ip_forward_before })
-        }
+        (Some(subnet), _) | (None, Some(subnet)) => (subnet, lock::subnet(subnet)?),
+        (None, None) => choose_subnet(routes, subnet_before)?,
+    };
+    if let Some(left) = subnet_before.filter(|left| *left != subnet && lock::subnet(*left).is_ok()) {
+        route::disclaim(routes, left).context(|| format!("giving {left} up"))?;
     }
-}
-
-fn remember(records: &Records, host: HostRecord) -> Result<HostRecord> {
+    let ip_forward_before = match before {
+        Some(host) => host.ip_forward_before,
+        None => sysctl::read("net.ipv4.ip_forward").context(|| "reading ip_forward")?,
+    };
+    let host = HostRecord { subnet, ip_forward_before };
     records.write_host(&host)?;
-    Ok(host)
+    Ok((host, subnet_lock))
 }
 
-fn choose_subnet(routes: &mut Socket) -> Result<Ipv4Net> {
-    let (covered, _) = link::routes(routes).context(|| "listing routes")?;
-    plan::choose_subnet(&covered).ok_or_else(|| Error::Kernel {
+fn choose_subnet(routes: &mut Socket, before: Option<Ipv4Net>) -> Result<(Ipv4Net, Named)> {
+    let covered = route::all(routes).context(|| "listing routes")?.covered;
+    let mut candidates = before.into_iter().chain(plan::free_subnets(&covered));
+    candidates.find_map(|subnet| Some((subnet, lock::subnet(subnet).ok()?))).ok_or_else(|| Error::Kernel {
         context: "choosing a subnet".into(),
         message: "every candidate collides with a route of this host; configure one".into(),
     })
@@ -164,11 +162,21 @@ fn prepare_host(
         .flat_map(|(address, bindings)| bindings.iter().map(move |binding| (address, binding.clone())))
         .collect();
     ruleset.install(netfilter, &published).context(|| format!("installing the nf_tables table {}", ruleset.table))?;
-    link::add_unreachable(routes, host.subnet).context(|| format!("claiming {}", host.subnet))?;
+    ruleset.admission().grant(netfilter).context(|| "letting containers through iptables' forwarding")?;
+    warn_of_legacy_iptables();
+    route::claim(routes, host.subnet).context(|| format!("claiming {}", host.subnet))?;
     if sysctl::read("net.ipv4.ip_forward").context(|| "reading ip_forward")? != "1" {
         sysctl::write("net.ipv4.ip_forward", "1").context(|| "switching forwarding on")?;
     }
     Ok(())
+}
+
+/// Their rules are out of netlink's reach. Reading the list does not load the module.
+fn warn_of_legacy_iptables() {
+    let tables = std::fs::read_to_string("/proc/thread-self/net/ip_tables_names").unwrap_or_default();
+    if tables.lines().any(|table| table == "filter") {
+        tracing::warn!("legacy iptables are in use; if their FORWARD policy is DROP, accept the containers' links there");
+    }
 }
 
 fn dynamic_ports(configured: Option<RangeInclusive<u16>>) -> Result<RangeInclusive<u16>> {
@@ -199,8 +207,8 @@ fn keep(attachments: &BTreeMap<String, Record>, addresses: &mut Addresses, ports
 }
 
 fn mtu(routes: &mut Socket) -> Result<u32> {
-    let (_, default) = link::routes(routes).context(|| "listing routes")?;
-    let links = link::links(routes).context(|| "listing links")?;
-    let out = links.iter().find(|link| Some(link.index) == default);
+    let way_out = route::all(routes).context(|| "listing routes")?.way_out;
+    let links = link::all(routes).context(|| "listing links")?;
+    let out = links.iter().find(|link| Some(link.index) == way_out);
     Ok(out.map_or(ETHERNET_MTU, |link| link.mtu.min(ETHERNET_MTU)))
 }
