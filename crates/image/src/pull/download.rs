@@ -10,7 +10,6 @@ use crate::document::Descriptor;
 use crate::error::{Context, Error, Result};
 use crate::install::{Shelf, Shipped, blocking};
 use crate::progress::{Event, Progress};
-use futures_util::StreamExt;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -108,18 +107,17 @@ async fn attempt(
     tell(partial.hasher.length);
     let mut fault = None;
     if partial.hasher.length < blob.size || blob.size == 0 {
-        let (stream, offset) = match registry.open(blob, partial.hasher.length).await {
+        let (response, offset) = match registry.open(blob, partial.hasher.length).await {
             Ok(opened) => opened,
             Err(fault) => return Ok((partial, Some(fault))),
         };
         if offset == 0 {
             partial = blocking(move || partial.restart()).await?;
         }
-        (partial, fault) = receive(registry, blob, partial, stream, tell).await?;
+        (partial, fault) = receive(registry, blob, partial, response, tell).await?;
     }
     if partial.hasher.length < blob.size {
-        let short =
-            || Fault::passing(Error::io(registry.url("blobs", &blob.digest.to_string()), &io::ErrorKind::UnexpectedEof.into()));
+        let short = || registry.broken_off(&registry.blob_url(blob), &io::Error::from(io::ErrorKind::UnexpectedEof));
         return Ok((partial, Some(fault.unwrap_or_else(short))));
     }
     let actual = partial.hasher.digest();
@@ -128,19 +126,18 @@ async fn attempt(
     }
     // Also when an older part was wrong: the next attempt begins anew.
     let partial = blocking(move || partial.restart()).await?;
-    Ok((partial, Some(wrong(registry, &blob.digest, actual))))
+    Ok((partial, Some(wrong(registry, blob, actual))))
 }
 
-fn wrong(registry: &Registry, expected: &Digest, actual: Digest) -> Fault {
-    let what = registry.url("blobs", &expected.to_string());
-    Fault::passing(Error::DigestMismatch { what, expected: expected.clone(), actual })
+fn wrong(registry: &Registry, blob: &Descriptor, actual: Digest) -> Fault {
+    Fault::passing(Error::DigestMismatch { what: registry.blob_url(blob), expected: blob.digest.clone(), actual })
 }
 
 async fn receive(
     registry: &Registry,
     blob: &Descriptor,
     partial: Partial,
-    mut stream: oci_client::client::SizedStream,
+    mut response: reqwest::Response,
     tell: &impl Fn(u64),
 ) -> Result<(Partial, Option<Fault>)> {
     let (pieces, received) = mpsc::channel(PIECES_AHEAD);
@@ -150,15 +147,13 @@ async fn receive(
     let mut fault = None;
     // One byte too many is enough to know that the blob is wrong.
     while done <= blob.size {
-        let piece = match stream.next().await {
-            Some(Ok(piece)) => piece,
-            // The client checks the digest too, but only of what it saw itself; ours is of the whole.
-            Some(Err(_)) if done == blob.size => break,
-            Some(Err(error)) => {
-                fault = Some(registry.fault(&error.into(), &registry.url("blobs", &blob.digest.to_string())));
+        let piece = match response.chunk().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(error) => {
+                fault = Some(registry.broken_off(&registry.blob_url(blob), &error));
                 break;
             }
-            None => break,
         };
         done += piece.len() as u64;
         if pieces.send(piece).await.is_err() {

@@ -2,22 +2,18 @@
 
 use crate::error::Error;
 use crate::store::Config;
-use oci_client::errors::{OciDistributionError, OciEnvelope, OciErrorCode};
+use serde::Deserialize;
 use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
 const LONGEST_PAUSE_MS: u64 = 30_000;
-const NOT_FOUND: u16 = 404;
-const TOO_MANY_REQUESTS: u16 = 429;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub error: Error,
     /// Trying again may help.
     pub passing: bool,
-    /// The registry did not take who we are.
-    pub unauthorized: bool,
 }
 
 /// What was asked of whom, for the error's text.
@@ -30,92 +26,92 @@ pub struct Asked<'a> {
     pub with_credentials: bool,
 }
 
+/// How registries say what is wrong (OCI distribution specification, "Error Codes").
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<Described>,
+}
+
+#[derive(Deserialize)]
+struct Described {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
 impl Fault {
     pub fn lasting(error: Error) -> Fault {
-        Fault { error, passing: false, unauthorized: false }
+        Fault { error, passing: false }
     }
 
     pub fn passing(error: Error) -> Fault {
-        Fault { error, passing: true, unauthorized: false }
+        Fault { error, passing: true }
     }
 
-    pub fn of(error: &OciDistributionError, asked: &Asked) -> Fault {
-        match error {
-            OciDistributionError::RequestError(error) => unreachable(asked, error),
-            OciDistributionError::IoError(error) => unreachable(asked, error),
-            OciDistributionError::UnauthorizedError { .. } => {
-                let detail = match asked.with_credentials {
-                    true => "unauthorized: authentication required",
-                    false => "denied: requested access to the resource is denied",
-                };
-                Fault { unauthorized: true, ..denied(asked, detail) }
+    /// An answer that is not what was asked for.
+    pub fn of_answer(asked: &Asked, status: u16, body: &[u8]) -> Fault {
+        let described = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.errors.into_iter().next());
+        let (code, message) = match described {
+            Some(described) => (described.code, shortened(&described.message)),
+            None => (String::new(), shortened(&String::from_utf8_lossy(body))),
+        };
+        match (code.as_str(), status) {
+            ("DENIED", _) => Fault::denied(asked, &format!("denied: {message}")),
+            ("UNAUTHORIZED", _) if asked.with_credentials && !message.is_empty() => {
+                Fault::denied(asked, &format!("unauthorized: {message}"))
             }
-            OciDistributionError::AuthenticationFailure(text) => denied(asked, &format!("unauthorized: {}", shortened(text))),
-            OciDistributionError::RegistryError { envelope, .. } => enveloped(asked, envelope),
-            OciDistributionError::ServerError { code: NOT_FOUND, message, .. } => manifest_unknown(asked, message),
-            OciDistributionError::ServerError { code: TOO_MANY_REQUESTS, message, .. } => {
-                Fault::passing(Error::TooManyRequests(shortened(message)))
+            ("UNAUTHORIZED", _) | ("", 401 | 403) => Fault::unauthorized(asked),
+            ("NAME_UNKNOWN", _) => {
+                Fault::lasting(Error::RepositoryUnknown { repository: asked.repository.to_owned(), detail: message })
             }
-            OciDistributionError::ServerError { code, message, .. } => answered(asked, *code, message),
-            OciDistributionError::UnsupportedSchemaVersionError(version) => Fault::lasting(Error::UnsupportedManifest {
-                reference: asked.reference.to_owned(),
-                reason: format!("schema version {version}"),
-            }),
-            other => Fault::lasting(Error::Registry {
-                registry: asked.host.to_owned(),
-                url: asked.url.to_owned(),
-                status: 200,
-                detail: other.to_string(),
-            }),
+            ("MANIFEST_UNKNOWN" | "NOT_FOUND", _) => manifest_unknown(asked, message),
+            ("", 404) if asked.url.contains("/manifests/") => manifest_unknown(asked, String::new()),
+            ("TOOMANYREQUESTS", _) | (_, 429) => Fault::passing(Error::TooManyRequests(message)),
+            _ => answered(asked, status, message),
         }
     }
+
+    pub fn denied(asked: &Asked, detail: &str) -> Fault {
+        Fault::lasting(Error::Denied { repository: asked.repository.to_owned(), detail: detail.to_owned() })
+    }
+
+    /// Registries do not tell those they do not know whether the image exists; neither does Docker.
+    pub fn unauthorized(asked: &Asked) -> Fault {
+        Fault::denied(
+            asked,
+            match asked.with_credentials {
+                true => "unauthorized: authentication required",
+                false => "denied: requested access to the resource is denied",
+            },
+        )
+    }
+
+    /// No answer, or one that broke off.
+    pub fn unreachable(asked: &Asked, error: &(dyn StdError + 'static)) -> Fault {
+        let (detail, passing) = dialled(asked.host, error);
+        let error = Error::Unreachable {
+            reference: asked.reference.to_owned(),
+            registry: asked.host.to_owned(),
+            url: asked.url.to_owned(),
+            detail,
+        };
+        Fault { error, passing }
+    }
 }
 
-fn denied(asked: &Asked, detail: &str) -> Fault {
-    Fault::lasting(Error::Denied { repository: asked.repository.to_owned(), detail: detail.to_owned() })
-}
-
-fn manifest_unknown(asked: &Asked, detail: &str) -> Fault {
-    let detail = if detail.trim().is_empty() { "manifest unknown".to_owned() } else { shortened(detail) };
+fn manifest_unknown(asked: &Asked, detail: String) -> Fault {
+    let detail = if detail.is_empty() { "manifest unknown".to_owned() } else { detail };
     Fault::lasting(Error::ManifestUnknown { reference: asked.reference.to_owned(), detail })
 }
 
-fn answered(asked: &Asked, status: u16, detail: &str) -> Fault {
-    let error = Error::Registry { registry: asked.host.to_owned(), url: asked.url.to_owned(), status, detail: shortened(detail) };
-    // 408 is a timeout with another name.
-    Fault { passing: status >= 500 || status == 408, ..Fault::lasting(error) }
+fn answered(asked: &Asked, status: u16, detail: String) -> Fault {
+    const TIMED_OUT: u16 = 408;
+    let error = Error::Registry { registry: asked.host.to_owned(), url: asked.url.to_owned(), status, detail };
+    Fault { passing: status >= 500 || status == TIMED_OUT, error }
 }
 
-fn enveloped(asked: &Asked, envelope: &OciEnvelope) -> Fault {
-    let Some(first) = envelope.errors.first() else {
-        return answered(asked, 400, "an error without a description");
-    };
-    let message = shortened(&first.message);
-    match &first.code {
-        OciErrorCode::Denied => denied(asked, &format!("denied: {message}")),
-        OciErrorCode::Unauthorized => Fault { unauthorized: true, ..denied(asked, &format!("unauthorized: {message}")) },
-        OciErrorCode::NameUnknown => {
-            let repository = asked.repository.to_owned();
-            Fault::lasting(Error::RepositoryUnknown { repository, detail: message })
-        }
-        OciErrorCode::ManifestUnknown | OciErrorCode::NotFound => manifest_unknown(asked, &message),
-        OciErrorCode::Toomanyrequests => Fault::passing(Error::TooManyRequests(message)),
-        code => answered(asked, 400, &format!("{code:?}: {message}")),
-    }
-}
-
-fn unreachable(asked: &Asked, error: &(dyn StdError + 'static)) -> Fault {
-    let error = Error::Unreachable {
-        reference: asked.reference.to_owned(),
-        registry: asked.host.to_owned(),
-        url: asked.url.to_owned(),
-        detail: dialled(asked.host, error),
-    };
-    Fault::passing(error)
-}
-
-/// What Go's network library says of the same fault: what operators search for.
-fn dialled(host: &str, error: &(dyn StdError + 'static)) -> String {
+/// What Go's network library says of the same fault, since that is what operators search for, and whether it may pass.
+fn dialled(host: &str, error: &(dyn StdError + 'static)) -> (String, bool) {
     let (mut kind, mut texts, mut next) = (None, Vec::new(), Some(error));
     while let Some(error) = next {
         kind = kind.or(error.downcast_ref::<io::Error>().map(io::Error::kind));
@@ -123,19 +119,24 @@ fn dialled(host: &str, error: &(dyn StdError + 'static)) -> String {
         next = error.source();
     }
     let says = |what: &str| texts.iter().any(|text| text.contains(what));
-    match kind {
+    let last = texts.last().cloned().unwrap_or_default();
+    let detail = match kind {
+        _ if says("UnknownIssuer") => {
+            return ("tls: failed to verify certificate: x509: certificate signed by unknown authority".to_owned(), false);
+        }
+        _ if says("certificate") => return (format!("tls: failed to verify certificate: {last}"), false),
         _ if says("dns error") || says("failed to lookup address") => {
             format!("dial tcp: lookup {}: no such host", host.split(':').next().unwrap_or(host))
         }
-        _ if says("certificate") => format!("tls: failed to verify certificate: {}", texts.last().cloned().unwrap_or_default()),
         Some(io::ErrorKind::ConnectionRefused) => format!("dial tcp {host}: connect: connection refused"),
         Some(io::ErrorKind::NetworkUnreachable) => format!("dial tcp {host}: connect: network is unreachable"),
         Some(io::ErrorKind::HostUnreachable) => format!("dial tcp {host}: connect: no route to host"),
         Some(io::ErrorKind::ConnectionReset) => format!("read tcp {host}: connection reset by peer"),
         Some(io::ErrorKind::TimedOut) => format!("dial tcp {host}: i/o timeout"),
         _ if says("timed out") => format!("dial tcp {host}: i/o timeout"),
-        _ => texts.last().cloned().unwrap_or_default(),
-    }
+        _ => last,
+    };
+    (detail, true)
 }
 
 /// Some registries answer with pages.
@@ -169,100 +170,97 @@ mod tests {
     use super::*;
     use expect_test::{Expect, expect};
 
-    fn check(error: OciDistributionError, with_credentials: bool, expect: Expect) {
-        let (reference, host, url) = ("r.test/app:v1", "r.test", "https://r.test/v2/");
-        let fault = Fault::of(&error, &Asked { reference, repository: "r.test/app", host, url, with_credentials });
+    fn asked(with_credentials: bool) -> Asked<'static> {
+        let url = "https://r.test/v2/app/manifests/v1";
+        Asked { reference: "r.test/app:v1", repository: "r.test/app", host: "r.test", url, with_credentials }
+    }
+
+    fn check(status: u16, body: &str, expect: Expect) {
+        let fault = Fault::of_answer(&asked(true), status, body.as_bytes());
         let passing = if fault.passing { "passing: " } else { "" };
         expect.assert_eq(&format!("{passing}{}", fault.error));
     }
 
-    fn envelope(code: &str, message: &str) -> OciDistributionError {
-        let text = format!(r#"{{"errors":[{{"code":"{code}","message":"{message}"}}]}}"#);
-        OciDistributionError::RegistryError { envelope: serde_json::from_str(&text).unwrap(), url: String::new() }
-    }
-
-    fn server(code: u16, message: &str) -> OciDistributionError {
-        OciDistributionError::ServerError { code, url: String::new(), message: message.to_owned() }
-    }
-
-    fn io(kind: io::ErrorKind) -> OciDistributionError {
-        OciDistributionError::IoError(kind.into())
+    fn described(code: &str, message: &str) -> String {
+        format!(r#"{{"errors":[{{"code":"{code}","message":"{message}","detail":null}}]}}"#)
     }
 
     #[test]
     fn refusals_are_said_as_ecs_says_them() {
-        let unauthorized = || OciDistributionError::UnauthorizedError { url: String::new() };
         check(
-            unauthorized(),
-            false,
+            401,
+            &described("UNAUTHORIZED", "incorrect username or password"),
             expect![
-                "The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for r.test/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"
+                "The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for r.test/app, repository does not exist or may require 'docker login': unauthorized: incorrect username or password"
             ],
         );
         check(
-            unauthorized(),
-            true,
+            401,
+            "",
             expect![
                 "The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for r.test/app, repository does not exist or may require 'docker login': unauthorized: authentication required"
             ],
         );
         check(
-            envelope("DENIED", "no"),
-            true,
+            403,
+            &described("DENIED", "no"),
             expect![
                 "The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for r.test/app, repository does not exist or may require 'docker login': denied: no"
             ],
         );
         check(
-            envelope("MANIFEST_UNKNOWN", "manifest unknown"),
-            true,
+            404,
+            &described("MANIFEST_UNKNOWN", "manifest unknown"),
             expect![
                 "The task can’t pull the image. Check whether the image exists. Error response from daemon: manifest for r.test/app:v1 not found: manifest unknown: manifest unknown"
             ],
         );
         check(
-            server(404, ""),
-            true,
+            404,
+            "<html>",
             expect![
                 "The task can’t pull the image. Check whether the image exists. Error response from daemon: manifest for r.test/app:v1 not found: manifest unknown: manifest unknown"
             ],
         );
         check(
-            envelope("NAME_UNKNOWN", "not here"),
-            true,
+            404,
+            &described("NAME_UNKNOWN", "not here"),
             expect![
                 "The task can’t pull the image. Check whether the image exists. Error response from daemon: repository r.test/app not found: name unknown: not here"
             ],
         );
+        check(
+            400,
+            &described("OWN_CODE", "no"),
+            expect!["Error response from daemon: r.test answered 400 to https://r.test/v2/app/manifests/v1: no"],
+        );
+        let nobody = Fault::unauthorized(&asked(false)).error.to_string();
+        assert!(nobody.ends_with("'docker login': denied: requested access to the resource is denied"), "{nobody}");
     }
 
     #[test]
     fn what_may_pass_is_tried_again() {
         check(
-            envelope("TOOMANYREQUESTS", "Too Many Requests."),
-            true,
+            429,
+            &described("TOOMANYREQUESTS", "Too Many Requests."),
             expect!["passing: ERROR: toomanyrequests: Too Many Requests."],
         );
+        check(429, "slow down", expect!["passing: ERROR: toomanyrequests: slow down"]);
         check(
-            server(503, "later"),
-            true,
-            expect!["passing: Error response from daemon: r.test answered 503 to https://r.test/v2/: later"],
+            503,
+            "later",
+            expect!["passing: Error response from daemon: r.test answered 503 to https://r.test/v2/app/manifests/v1: later"],
         );
-        check(server(400, "no"), true, expect!["Error response from daemon: r.test answered 400 to https://r.test/v2/: no"]);
-        check(
-            io(io::ErrorKind::ConnectionRefused),
-            true,
-            expect![
-                "passing: The task cannot pull r.test/app:v1 from the registry r.test. There is a connection issue between the task and the registry. Check your task network configuration. : failed to do request: Get https://r.test/v2/: dial tcp r.test: connect: connection refused"
-            ],
-        );
-        check(
-            io(io::ErrorKind::TimedOut),
-            true,
-            expect![
-                "passing: The task cannot pull r.test/app:v1 from the registry r.test. There is a connection issue between the task and the registry. Check your task network configuration. : failed to do request: Get https://r.test/v2/: dial tcp r.test: i/o timeout"
-            ],
-        );
+    }
+
+    #[test]
+    fn a_broken_network_is_said_as_go_says_it() {
+        let said = |kind: io::ErrorKind| Fault::unreachable(&asked(true), &io::Error::from(kind)).error.to_string();
+        expect!["The task cannot pull r.test/app:v1 from the registry r.test. There is a connection issue between the task and the registry. Check your task network configuration. : failed to do request: Get https://r.test/v2/app/manifests/v1: dial tcp r.test: connect: connection refused"].assert_eq(&said(io::ErrorKind::ConnectionRefused));
+        assert!(said(io::ErrorKind::TimedOut).ends_with("dial tcp r.test: i/o timeout"));
+        let untrusted = Fault::unreachable(&asked(true), &io::Error::other("invalid peer certificate: UnknownIssuer"));
+        assert!(untrusted.error.to_string().ends_with("x509: certificate signed by unknown authority") && !untrusted.passing);
+        assert!(said(io::ErrorKind::ConnectionReset).ends_with("read tcp r.test: connection reset by peer"));
     }
 
     #[test]

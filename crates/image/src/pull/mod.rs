@@ -1,6 +1,8 @@
 //! Pulls an image: what the name stands for, then its layers, three at a time from the network and one upon the other onto
 //! the disk. Many who want one image at once share one pull; many images with one layer share the layer.
 
+mod challenge;
+mod client;
 mod download;
 mod fault;
 mod flight;
@@ -8,8 +10,8 @@ mod registry;
 mod resolve;
 mod roots;
 
+pub(crate) use client::Clients;
 pub(crate) use flight::Flights;
-pub(crate) use registry::Clients;
 
 use crate::digest::Digest;
 use crate::document::Descriptor;
@@ -67,7 +69,7 @@ impl Store {
         known: Option<Arc<Record>>,
         progress: Progress,
     ) -> Result<workload::Image> {
-        let key = (reference.key(), registry::identity(auth.as_ref()));
+        let key = (reference.key(), client::identity(auth.as_ref()));
         let (store, reference) = (self.clone(), reference.clone());
         self.flights
             .join(key, progress, move |progress| async move {

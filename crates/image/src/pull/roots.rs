@@ -1,13 +1,13 @@
 //! Whom to trust about who a registry is: the machine's authorities, or, on machines that have none, Mozilla's.
 
 use crate::error::{Error, Result};
-use oci_client::client::{Certificate, CertificateEncoding};
+use reqwest::Certificate;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Roots {
     /// Beside the machine's own.
     pub extra: Vec<Certificate>,
@@ -19,22 +19,27 @@ pub fn roots(configured: &[PathBuf]) -> Result<Roots> {
     install_provider();
     let mut extra = Vec::new();
     for path in configured {
-        extra.extend(read(path)?.iter().map(certificate));
+        for from in read(path)? {
+            extra.push(certificate(path, &from)?);
+        }
     }
     if !rustls_native_certs::load_native_certs().certs.is_empty() {
         return Ok(Roots { extra, only: Vec::new() });
     }
-    let mozillas = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(certificate);
-    Ok(Roots { only: mozillas.chain(extra).collect(), extra: Vec::new() })
+    let mozillas = Path::new("Mozilla's authorities");
+    let only = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|from| certificate(mozillas, from));
+    let only = only.chain(extra.into_iter().map(Ok)).collect::<Result<Vec<Certificate>>>()?;
+    Ok(Roots { only, extra: Vec::new() })
 }
 
-fn read(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>> {
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     certificates.map_err(|error| Error::Io { context: path.display().to_string(), reason: error.to_string() })
 }
 
-fn certificate(from: &CertificateDer<'_>) -> Certificate {
-    Certificate { encoding: CertificateEncoding::Der, data: from.to_vec() }
+fn certificate(path: &Path, from: &CertificateDer<'_>) -> Result<Certificate> {
+    let invalid = |error: reqwest::Error| Error::Io { context: path.display().to_string(), reason: error.to_string() };
+    Certificate::from_der(from).map_err(invalid)
 }
 
 /// The HTTP client takes the process's provider of cryptography. Somebody else's choice is as good.

@@ -314,7 +314,7 @@ async fn each_refusal_is_said_as_ecs_says_it() {
         .await;
     check(Access::Basic, "app:v1", None, expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"]).await;
     check(Access::Basic, "app:v1", wrong(), expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': unauthorized: authentication required"]).await;
-    check(Access::Bearer, "app:v1", wrong(), expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': unauthorized: wrong password"]).await;
+    check(Access::Bearer, "app:v1", wrong(), expect!["The task can’t pull the image. Check whether the image exists. Error response from daemon: pull access denied for HOST/app, repository does not exist or may require 'docker login': unauthorized: authentication required"]).await;
 }
 
 #[tokio::test]
@@ -349,6 +349,33 @@ async fn names_without_a_registry_come_from_the_default_one_and_its_mirrors() {
     assert_eq!(pull(&store, &registry.name("library/app")).await.unwrap(), image, "the same by its full name");
     pull(&store, "only").await.unwrap();
     assert_eq!(store.list().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_grant_is_kept_between_pulls_and_renewed_when_it_is_good_no_more() {
+    let registry = Registry::start(Access::Bearer).await;
+    let (_home, store) = home();
+    for (number, refused) in [(1, 1), (2, 1), (3, 2)] {
+        if number == 3 {
+            registry.revoke();
+        }
+        let tag = format!("v{number}");
+        registry.push("app", &tag, &built(&[HELLO, &format!("f 644 0:0 {number} x")]), Packing::Gzip);
+        store.ensure(&registry.name(&format!("app:{tag}")), user(), Progress::none()).await.unwrap();
+        assert_eq!(registry.refused(), refused);
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_for_a_registry_is_not_shown_to_its_mirrors() {
+    let (mirror, registry) = (Registry::start(Access::Basic).await, Registry::start(Access::Basic).await);
+    for host in [&mirror, &registry] {
+        host.push("app", "v1", &built(&[HELLO]), Packing::Gzip);
+    }
+    let mirrors = [(registry.host.clone(), vec![mirror.host.clone()])].into();
+    let (_home, store) = home_with(Config { mirrors, ..config() });
+    store.ensure(&registry.name("app:v1"), user(), Progress::none()).await.unwrap();
+    assert_eq!((mirror.requests("").len(), mirror.refused()), (0, 1));
 }
 
 #[tokio::test]

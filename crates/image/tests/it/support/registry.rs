@@ -38,6 +38,9 @@ struct State {
     /// By path, such as `/v2/app/manifests/v1`; with the media type.
     content: BTreeMap<String, (String, Vec<u8>)>,
     requests: Vec<String>,
+    refused: usize,
+    /// What tokens begin with: those granted before it changed are good no more.
+    generation: usize,
     /// How many bytes of the body to send before the connection breaks, for answers to come of paths with this in them.
     breaks: Vec<(String, usize)>,
     /// Statuses of answers to come, for paths with this in them.
@@ -127,9 +130,23 @@ impl Registry {
         self.shared.gate.send_replace(true);
     }
 
-    /// Requests about `what`, with the range if there was one.
+    /// Requests about `what` by those who may, with the range if there was one.
     pub fn requests(&self, what: &str) -> Vec<String> {
         self.shared.state.lock().unwrap().requests.iter().filter(|request| request.contains(what)).cloned().collect()
+    }
+
+    /// How often somebody had no right to ask.
+    pub fn refused(&self) -> usize {
+        self.shared.state.lock().unwrap().refused
+    }
+
+    /// Tokens are good no more.
+    pub fn revoke(&self) {
+        self.shared.state.lock().unwrap().generation += 1;
+    }
+
+    fn token(&self) -> String {
+        format!("{}-{TOKEN}", self.shared.state.lock().unwrap().generation)
     }
 
     async fn serve(&self, mut connection: TcpStream) {
@@ -145,20 +162,18 @@ impl Registry {
         let path = head.split(' ').nth(1)?.to_owned();
         let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let range = header("range: bytes=").map(str::to_owned);
-        let note = range.as_ref().map_or_else(String::new, |range| format!(" {range}"));
-        self.shared.state.lock().unwrap().requests.push(format!("{path}{note}"));
         if path.starts_with("/token") {
             let right = header("authorization: ").is_none_or(|value| value == basic());
             let (status, text) =
-                if right { (200, format!(r#"{{"token":"{TOKEN}"}}"#)) } else { (401, "wrong password".to_owned()) };
+                if right { (200, format!(r#"{{"token":"{}"}}"#, self.token())) } else { (401, "wrong password".to_owned()) };
             return respond(connection, status, "", text.as_bytes(), None).await;
         }
         if !self.may(header("authorization: ")) {
+            self.shared.state.lock().unwrap().refused += 1;
             return respond(connection, 401, &self.challenge(), b"{}", None).await;
         }
-        if path == "/v2/" {
-            return respond(connection, 200, "", b"{}", None).await;
-        }
+        let note = range.as_ref().map_or_else(String::new, |range| format!(" {range}"));
+        self.shared.state.lock().unwrap().requests.push(format!("{path}{note}"));
         if path.contains("/blobs/") {
             self.shared.gate.subscribe().wait_for(|open| *open).await.ok()?;
         }
@@ -197,7 +212,7 @@ impl Registry {
         match self.shared.access {
             Access::Open => true,
             Access::Basic => authorization == Some(&basic()),
-            Access::Bearer => authorization == Some(&format!("Bearer {TOKEN}")),
+            Access::Bearer => authorization == Some(&format!("Bearer {}", self.token())),
         }
     }
 
