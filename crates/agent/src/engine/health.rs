@@ -24,6 +24,12 @@ pub struct Pulse {
     pub probing_since: Option<Time>,
 }
 
+impl Pulse {
+    pub fn awake(&mut self) {
+        (self.next_at, self.probing_since) = (None, None);
+    }
+}
+
 /// A run begins: nothing is known of it.
 pub fn begin(spec: &ContainerSpec, container: &mut Container, started_at: Time) {
     container.pulse = Pulse::default();

@@ -136,11 +136,11 @@ impl Task {
     /// From memory: nothing is in flight, and what may have been is asked for again.
     pub fn awake(mut self) -> Task {
         self.remembered = Marks::of(&self);
-        for container in &mut self.containers {
-            if container.life == Life::Starting {
-                container.life = Life::Waiting;
-            }
+        (self.sandbox, self.close) = (Step::Todo, Step::Todo);
+        for network in self.networks.values_mut() {
+            (network.attach, network.detach) = (Step::Todo, Step::Todo);
         }
+        self.containers.iter_mut().for_each(Container::awake);
         self.containers.resize_with(self.spec.containers.len(), Container::default);
         let spec = Arc::clone(&self.spec);
         self.with_spec(spec)
@@ -173,6 +173,15 @@ impl Task {
 }
 
 impl Container {
+    fn awake(&mut self) {
+        if self.life == Life::Starting {
+            self.life = Life::Waiting;
+        }
+        (self.pull, self.removal) = (Step::Todo, Step::Todo);
+        (self.killed_at, self.early_exit) = (None, None);
+        self.pulse.awake();
+    }
+
     pub fn has_started(&self) -> bool {
         self.started_at.is_some()
     }
