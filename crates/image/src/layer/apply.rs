@@ -2,7 +2,7 @@
 //! (OCI image specification, "Layer"; kernel documentation, "Overlay Filesystem").
 
 use super::archive::{Entry, Kind, refused};
-use super::lower::{Found, Lower, OPAQUE};
+use super::lower::{Found, Lower};
 use super::tree::{Attributes, Place, Tree, clean, is_whiteout, kind};
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknodat};
@@ -94,7 +94,7 @@ impl Applier {
                 self.clear(place)?;
                 mkdirat(&*place.directory, &*place.name, Mode::from_bits_truncate(0o700))?;
                 if existing.is_some_and(|stat| is_whiteout(&stat)) {
-                    place.set_xattr(OsStr::new(OPAQUE), b"y")?;
+                    place.set_opaque()?;
                 }
             }
         }
@@ -138,7 +138,7 @@ impl Applier {
     fn make_whiteout(&mut self, path: &Path) -> io::Result<()> {
         let place = self.place(path)?;
         match place.stat()? {
-            Some(stat) if kind(&stat) == SFlag::S_IFDIR => place.set_xattr(OsStr::new(OPAQUE), b"y"),
+            Some(stat) if kind(&stat) == SFlag::S_IFDIR => place.set_opaque(),
             Some(_) => Ok(()),
             None => Ok(mknodat(&*place.directory, &*place.name, SFlag::S_IFCHR, Mode::empty(), makedev(0, 0))?),
         }
@@ -147,7 +147,7 @@ impl Applier {
     fn make_opaque(&mut self, path: &Path) -> io::Result<()> {
         // Placing a name inside makes the directory itself when it is missing.
         self.place(&path.join("x"))?;
-        self.place(path)?.set_xattr(OsStr::new(OPAQUE), b"y")
+        self.place(path)?.set_opaque()
     }
 
     fn clear(&mut self, place: &Place) -> io::Result<()> {

@@ -1,15 +1,13 @@
 //! What the layers below look like together, for the two things a layer may leave unsaid: the attributes of a directory
 //! above its entries, and the file that a hard link names. Reads only.
 
-use super::tree::{is_whiteout, open_within};
+use super::tree::{OPAQUE, is_whiteout, open_within};
 use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, fstat};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-
-pub const OPAQUE: &str = "trusted.overlay.opaque";
 
 pub struct Lower {
     /// Highest first.

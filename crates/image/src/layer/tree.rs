@@ -12,6 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+/// Overlayfs's mark for "the layers below have nothing in this directory".
+pub const OPAQUE: &str = "trusted.overlay.opaque";
+
 pub struct Tree {
     root: OwnedFd,
     /// The directory the last entry went to: archives list a directory's files together.
@@ -156,8 +159,13 @@ impl Place {
         Ok(utimensat(&*self.directory, &*self.name, time, time, UtimensatFlags::NoFollowSymlink)?)
     }
 
+    /// Must be possible: without it files show through that the image has not.
+    pub fn set_opaque(&self) -> io::Result<()> {
+        xattr::set(self.path(), OPAQUE, b"y")
+    }
+
     /// Where possible: file systems without extended attributes, and kinds of them this process may not set, are let be.
-    pub fn set_xattr(&self, name: &OsStr, value: &[u8]) -> io::Result<()> {
+    fn set_xattr(&self, name: &OsStr, value: &[u8]) -> io::Result<()> {
         match xattr::set(self.path(), name, value) {
             Err(error) if matches!(error.raw_os_error(), Some(nix::libc::EOPNOTSUPP | nix::libc::EPERM)) => {
                 tracing::debug!(?name, %error, "cannot set an extended attribute");
