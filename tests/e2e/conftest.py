@@ -1,22 +1,28 @@
-"""A real server, real containers, real clients. Each test session starts `slipway up` on a port and data directory of its own."""
+"""A real server, real containers, real clients. A server of a test has a port and a data directory of its own, and nothing of
+it outlives the test, also when the test or the server breaks."""
 
-import io
+import contextlib
 import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import subprocess
-import tarfile
 
 import boto3
+import host
+import images
 import pytest
 from botocore.config import Config
+from tasks import stop_all
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLIPWAY = pathlib.Path(os.environ.get("SLIPWAY_BIN", ROOT / "target/x86_64-unknown-linux-gnu/release/slipway"))
+CASES = pathlib.Path(os.environ.get("SLIPWAY_CASES", ROOT.parent / "shared/cases"))
 REGION = "us-east-1"
+READY_SECONDS = 30
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="starting containers needs root")
 
@@ -31,18 +37,24 @@ class Server:
         self.process = None
 
     def start(self):
-        log = open(self.data_dir.parent / f"{self.data_dir.name}.stderr", "ab")
+        log = self.data_dir.parent / f"{self.data_dir.name}.stderr"
         command = [SLIPWAY, "up", "--listen", self.listen, "--data-dir", self.data_dir, *self.arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        line = self.process.stdout.readline()
+        with open(log, "ab") as stderr:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        readable, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS)
+        line = self.process.stdout.readline() if readable else ""
         match = re.search(r"ready on http://(\S+)", line)
-        assert match, f"no ready line but {line!r}; see {log.name}"
+        assert match, f"no ready line but {line!r}; {log.read_text()}"
         self.listen = match[1]
         return self
 
     @property
     def endpoint(self):
         return f"http://{self.listen}"
+
+    @property
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
 
     def environment(self):
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -69,25 +81,47 @@ class Server:
         command = [SLIPWAY, *map(str, arguments), "--listen", self.listen]
         return subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=timeout, check=check)
 
-    def client(self, service="ecs"):
+    def client(self, service="ecs", **config):
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 1}),
+            config=Config(retries={"max_attempts": 1}, **config),
         )
+
+    def load(self, name, layer, **config):
+        archive = self.data_dir.parent / "image.tar"
+        archive.write_bytes(images.docker_archive(name, layer, config))
+        self.slipway("image", "load", archive)
+        archive.unlink()
+
+
+@contextlib.contextmanager
+def serving(data_dir, *arguments):
+    """A server that has busybox, and is gone afterwards with all that it started."""
+    server = Server(data_dir, *arguments)
+    try:
+        server.start()
+        server.load("busybox:latest", images.busybox())
+        yield server
+        if not server.is_running:
+            server.start()
+        stop_all(server.client())
+        host.settles(server, host.NOTHING)
+        server.stop()
+    finally:
+        if server.is_running:
+            server.kill()
+        host.sweep(server)
+        shutil.rmtree(server.data_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("slipway") / "data").start()
-    load_busybox(server)
-    yield server
-    stop_all(server)
-    server.stop()
-    forget(server)
+    with serving(tmp_path_factory.mktemp("slipway") / "data") as server:
+        yield server
 
 
 @pytest.fixture
@@ -95,79 +129,8 @@ def ecs(server):
     return server.client()
 
 
-def stop_all(server):
-    ecs = server.client()
-    for cluster in ecs.list_clusters()["clusterArns"]:
-        tasks = ecs.list_tasks(cluster=cluster)["taskArns"]
-        for task in tasks:
-            ecs.stop_task(cluster=cluster, task=task)
-        if tasks:
-            ecs.get_waiter("tasks_stopped").wait(cluster=cluster, tasks=tasks, WaiterConfig={"Delay": 1})
-
-
-def forget(server):
-    shutil.rmtree(server.data_dir, ignore_errors=True)
-
-
-def load_busybox(server, name="busybox:latest"):
-    archive = server.data_dir.parent / "busybox.tar"
-    archive.write_bytes(docker_archive(name, busybox_layer()))
-    server.slipway("image", "load", archive)
-
-
-def busybox_layer():
-    """A root file system: static busybox, its applets as links, the files that programs look for."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for directory in ("bin", "etc", "tmp", "root", "var", "proc", "sys", "dev"):
-            entry = tarfile.TarInfo(directory)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if directory == "tmp" else 0o755
-            tar.addfile(entry)
-        tar.add("/bin/busybox", "bin/busybox", filter=owned_by_root)
-        applets = subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True).stdout.split()
-        for applet in applets:
-            if applet != "busybox":
-                entry = tarfile.TarInfo(f"bin/{applet}")
-                entry.type, entry.linkname = tarfile.LNKTYPE, "bin/busybox"
-                tar.addfile(entry)
-        add_file(tar, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
-        add_file(tar, "etc/group", "root:x:0:\nnogroup:x:65534:\n")
-    return buffer.getvalue()
-
-
-def owned_by_root(entry):
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = "root"
-    return entry
-
-
-def add_file(tar, name, content):
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), 0o644
-    tar.addfile(entry, io.BytesIO(content.encode()))
-
-
-def docker_archive(name, layer, config=None):
-    """What `docker save` writes."""
-    import hashlib
-
-    document = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Cmd": ["sh"], **(config or {})},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
-    }
-    config_bytes = json.dumps(document).encode()
-    config_name = hashlib.sha256(config_bytes).hexdigest() + ".json"
-    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer/layer.tar"]}]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, content in (
-            (config_name, config_bytes),
-            ("layer/layer.tar", layer),
-            ("manifest.json", json.dumps(manifest).encode()),
-        ):
-            entry = tarfile.TarInfo(path)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+@pytest.fixture
+def own(tmp_path):
+    """A server that the test may kill."""
+    with serving(tmp_path / "data") as server:
+        yield server

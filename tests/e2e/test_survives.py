@@ -1,27 +1,13 @@
 """kill -9 of the server: containers go on, and nothing that was acknowledged or happened meanwhile is lost."""
 
 import os
-import signal
 
 import pytest
 from botocore.exceptions import WaiterError
-from conftest import Server, forget, load_busybox, needs_root, stop_all
-from test_run_task import container, register, run, wait
+from conftest import needs_root
+from tasks import container, register, run, wait
 
 pytestmark = needs_root
-
-
-@pytest.fixture
-def own(tmp_path):
-    (tmp_path / "data").mkdir()
-    server = Server(tmp_path / "data").start()
-    load_busybox(server)
-    yield server
-    if server.process.poll() is not None:
-        server.start()
-    stop_all(server)
-    server.stop()
-    forget(server)
 
 
 def test_running_containers_are_adopted(own, tmp_path):

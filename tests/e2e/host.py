@@ -1,0 +1,112 @@
+"""What a server holds of its host, as the host tells it: to see that nothing is left behind, and to take away what is."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+from tasks import insist
+
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+NOTHING = {"groups": [], "processes": [], "mounts": [], "files": [], "ports": [], "elements": []}
+
+
+def name(server):
+    """What the server calls its groups and its firewall table on this host: `slipway` and a hash of its data directory."""
+    hash = 0x811C9DC5
+    for byte in os.fsencode(server.data_dir.resolve()):
+        hash = (hash ^ byte) * 0x01000193 % 2**32
+    return f"slipway-{(hash >> 16) ^ (hash & 0xFFFF):04x}"
+
+
+def census(server):
+    """All that belongs to tasks. What is kept on purpose is not in it: logs, images, a few namespaces in store."""
+    own = name(server)
+    return {
+        "groups": groups(own),
+        "processes": processes(server),
+        "mounts": [line.split()[4] for line in open("/proc/self/mountinfo") if f" {server.data_dir.resolve()}/" in line],
+        "files": sorted(str(path) for part in ("runtime/*", "net/netns/*", "net/attachments/*") for path in server.data_dir.glob(part)),
+        "ports": ports(server),
+        "elements": elements(own),
+    }
+
+
+def settles(server, expected):
+    """STOPPED is said once containers have ended; the kernel and the node's tidying follow in their own time."""
+
+    def check():
+        found = census(server)
+        assert found == expected, {key: value for key, value in found.items() if value != expected[key]}
+
+    insist(check, AssertionError)
+
+
+def groups(own):
+    found = (path for hierarchy in CGROUPS.iterdir() for path in (hierarchy / own).glob("**/"))
+    return sorted(str(path) for path in found if path.name != own)
+
+
+def processes(server):
+    """Shims, by the directory they are given, and whatever is in the server's groups."""
+    found = {pid for path in CGROUPS.glob(f"*/{name(server)}/**/cgroup.procs") for pid in words(path)}
+    directory = os.fsencode(server.data_dir) + b"/runtime/"
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found |= {path.parts[2]} if directory in path.read_bytes() else set()
+        except OSError:
+            pass  # It ended while we looked.
+    return sorted(map(int, found))
+
+
+def words(path):
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
+
+
+def ports(server):
+    """Ports that the server's own process listens on for tasks."""
+    if not server.is_running:
+        return []
+    descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir()
+    sockets = {link[8:-1] for link in map(target, descriptors) if link.startswith("socket:[")}
+    rows = [line.split() for line in open("/proc/net/tcp")][1:]
+    listening = {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and row[9] in sockets}
+    return sorted(listening - {int(server.listen.split(":")[1])})
+
+
+def target(link):
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def elements(table):
+    """Published ports, if there is an `nft` to ask; without it their listening sockets must tell."""
+    if not shutil.which("nft"):
+        return []
+    listed = subprocess.run(["nft", "-j", "list", "table", "ip", table], capture_output=True, text=True)
+    rules = json.loads(listed.stdout)["nftables"] if listed.returncode == 0 else []
+    return [element for rule in rules for element in rule.get("map", {}).get("elem", [])]
+
+
+def sweep(server):
+    """After a broken test or server. What a server leaves that ended well is no more than empty groups."""
+    for pid in processes(server):
+        os.kill(pid, signal.SIGKILL)
+    for mount in reversed(census(server)["mounts"]):
+        subprocess.run(["umount", "--lazy", mount], capture_output=True)
+    own = name(server)
+    for link in pathlib.Path("/sys/class/net").glob(own.replace("slipway-", "sl") + "*"):
+        subprocess.run(["ip", "link", "delete", link.name], capture_output=True)
+    insist(lambda: remove_groups(own), OSError)
+
+
+def remove_groups(own):
+    for path in sorted(CGROUPS.glob(f"*/{own}/**/"), reverse=True):
+        path.rmdir()

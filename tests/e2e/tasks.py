@@ -1,0 +1,84 @@
+"""Tasks as tests speak of them: definitions of a line, and waiting by being told."""
+
+import json
+import time
+import urllib.request
+
+import wire
+
+# The program of a container that stays until it is told to go. A shell that is process 1 ignores what it does not trap.
+STAY = "trap 'exit 0' TERM; sleep 600 & wait"
+
+
+def container(name="app", script=STAY, **members):
+    # Two seconds are the shortest that ECS takes, for a SIGTERM that comes before the trap.
+    usual = {"name": name, "image": "busybox", "memory": 32, "command": ["sh", "-c", script], "stopTimeout": 2}
+    return {**usual, **members}
+
+
+def register(ecs, family, *containers, **members):
+    answer = ecs.register_task_definition(family=family, containerDefinitions=list(containers), **members)
+    return answer["taskDefinition"]["taskDefinitionArn"]
+
+
+def run(ecs, definition, **members):
+    answer = ecs.run_task(taskDefinition=definition, **members)
+    assert answer["failures"] == [], answer["failures"]
+    return answer["tasks"][0]["taskArn"]
+
+
+def wait(ecs, status, task, cluster="default", timeout=90):
+    """The task as described once it has the status: "running" or "stopped"."""
+    for seen in watch(ecs, task, timeout):
+        if seen["lastStatus"] in (status.upper(), "STOPPED"):
+            break
+    described = ecs.describe_tasks(cluster=cluster, tasks=[task])["tasks"][0]
+    assert described["lastStatus"] in (status.upper(), "STOPPING"), f"wanted {status}: {described}"
+    return described
+
+
+def watch(ecs, task, timeout):
+    """Each change of the task as it happens, as `slipway run` sees them; ends when it is STOPPED."""
+    request = wire.signed(ecs.meta.endpoint_url, "GET", f"/_slipway/watch/{task.rsplit('/')[-1]}", service="slipway")
+    with urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers)), timeout=timeout) as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def ended(ecs, family, *containers, **members):
+    return wait(ecs, "stopped", run(ecs, register(ecs, family, *containers, **members)))
+
+
+def stop(ecs, task):
+    ecs.stop_task(task=task)
+    return wait(ecs, "stopped", task)
+
+
+def stop_all(ecs):
+    for cluster in ecs.list_clusters()["clusterArns"]:
+        tasks = [task for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for task in page["taskArns"]]
+        for task in tasks:
+            ecs.stop_task(cluster=cluster, task=task)
+        for task in tasks:
+            wait(ecs, "stopped", task, cluster)
+
+
+def by_name(task):
+    return {container["name"]: container for container in task["containers"]}
+
+
+def fetch(url):
+    # RUNNING says that the program runs, not that it listens: connecting is what tells.
+    return insist(lambda: urllib.request.urlopen(url, timeout=5).read().decode(), OSError)
+
+
+def insist(attempt, *errors, seconds=10):
+    """What `attempt` answers once it no longer raises: for what the host says only to those who ask again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return attempt()
+        except errors:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
