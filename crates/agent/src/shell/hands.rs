@@ -3,7 +3,7 @@
 
 use super::images::Images;
 use super::volumes::Volumes;
-use super::{files, reasons};
+use super::{files, links, reasons};
 use crate::engine::network::plug_id;
 use crate::engine::{self, Effect, Event, Facts, Plug};
 use base::Rng;
@@ -108,7 +108,7 @@ impl Hands {
             hosts: files::hosts(&facts, container, &hostname),
             resolv_conf: files::resolv_conf(&spec, container),
             hostname,
-            environment: container.environment.clone().into_iter().collect(),
+            environment: links::environment(&facts, container),
             image: Image::clone(image),
             task: Arc::clone(&spec),
         })

@@ -6,6 +6,7 @@ mod facts;
 mod files;
 mod hands;
 mod images;
+mod links;
 mod memory;
 pub mod outbox;
 mod reasons;

@@ -1,6 +1,8 @@
 //! A task's volumes on this host: where each lies, and which of them a container sees where. Volumes of the task lie in a
 //! directory that goes with it; shared ones lie beside and stay.
 
+mod mount;
+
 use super::copy_up;
 use crate::engine::Facts;
 use std::collections::BTreeMap;
@@ -32,8 +34,8 @@ pub struct Mount {
 pub enum Error {
     #[error("create {volume}: error looking up volume plugin {driver}: plugin \"{driver}\" not found")]
     NoDriver { volume: String, driver: String },
-    #[error("create {volume}: options {options} of the local driver are not supported on this node")]
-    Options { volume: String, options: String },
+    #[error("create {volume}: {source}")]
+    Options { volume: String, source: mount::Error },
     #[error("create {volume}: EFS file system {file_system} is not available on this node")]
     Efs { volume: String, file_system: String },
     #[error("get {0}: no such volume")]
@@ -63,6 +65,7 @@ impl Volumes {
                 Err(Error::NoSuchVolume(name.clone()))
             }
             VolumeSource::Host { .. } if path.exists() => Ok(()),
+            VolumeSource::Docker { name, options, .. } => create_dir(&path).and_then(|()| mount(name, options, &path)),
             _ => create_dir(&path),
         }
     }
@@ -71,8 +74,8 @@ impl Volumes {
         match &volume.source {
             VolumeSource::Task => Ok(self.of_task(spec).join(safe(&volume.name)?)),
             VolumeSource::Host { path } => Ok(PathBuf::from(path)),
-            VolumeSource::Docker { name, shared, driver, options, .. } => {
-                check_driver(name, driver, options)?;
+            VolumeSource::Docker { name, shared, driver, .. } => {
+                check_driver(name, driver)?;
                 let directory = if *shared { self.shared.clone() } else { self.of_task(spec) };
                 Ok(directory.join(safe(name)?))
             }
@@ -159,6 +162,10 @@ impl Volumes {
     /// Everything that goes with the task. Idempotent.
     pub fn remove(&self, spec: &TaskSpec) -> Result<(), Error> {
         let path = self.of_task(spec);
+        if !path.exists() {
+            return Ok(());
+        }
+        mount::unmount_all(&path).map_err(|source| Error::Options { volume: spec.id.clone(), source })?;
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, error)),
             _ => Ok(()),
@@ -166,15 +173,16 @@ impl Volumes {
     }
 }
 
-fn check_driver(volume: &str, driver: &str, options: &BTreeMap<String, String>) -> Result<(), Error> {
-    if !driver.is_empty() && driver != LOCAL {
-        return Err(Error::NoDriver { volume: volume.to_owned(), driver: driver.to_owned() });
+fn check_driver(volume: &str, driver: &str) -> Result<(), Error> {
+    if driver.is_empty() || driver == LOCAL {
+        return Ok(());
     }
-    if !options.is_empty() {
-        let options = options.keys().cloned().collect::<Vec<_>>().join(", ");
-        return Err(Error::Options { volume: volume.to_owned(), options });
-    }
-    Ok(())
+    Err(Error::NoDriver { volume: volume.to_owned(), driver: driver.to_owned() })
+}
+
+fn mount(volume: &str, options: &BTreeMap<String, String>, path: &Path) -> Result<(), Error> {
+    let mounted = mount::parse(options).and_then(|mounting| mounting.map_or(Ok(()), |m| m.mount(path)));
+    mounted.map_err(|source| Error::Options { volume: volume.to_owned(), source })
 }
 
 /// Docker's rule for volume names; it also keeps them inside our directory.
