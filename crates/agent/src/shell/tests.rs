@@ -107,7 +107,8 @@ async fn a_task_runs_and_stops_and_leaves_nothing() {
     assert_eq!(app.netns, Some("/netns/0f3a.app".into()));
     assert_eq!(app.hostname, app.runtime_id[..12]);
     assert!(app.runtime_id.len() == 64 && app.hosts.unwrap().contains("\tdb\n"));
-    assert_eq!(app.environment, [("NAME".to_owned(), "app".to_owned())]);
+    let variable = |name: &str| app.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    assert_eq!((variable("NAME"), variable("DB_NAME"), variable("DB_ENV_NAME")), (Some("app"), Some("/app/db"), Some("db")));
     assert!(app.binds[0].source.is_dir());
     node.assign(&[&stopped(&spec)]);
     let status = node.phase(TaskPhase::Stopped).await;
