@@ -130,6 +130,22 @@ fn containers_do_not_reach_what_listens_on_the_hosts_loopback() {
 }
 
 #[test]
+fn a_container_cannot_speak_with_anothers_address() {
+    on_a_host(async |host| {
+        let network = host.network();
+        let (a, b) = (host.attach(&network, "a", &[]).await, host.attach(&network, "b", &[]).await);
+        let listener = host.root.run(|| std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 7))).unwrap();
+        a.pretend_to_be(b.ip());
+        for sender in [b.ip(), a.ip()] {
+            let socket = a.place.run(|| std::net::UdpSocket::bind((sender, 0))).unwrap();
+            socket.send_to(b"ping", at(host.gateway(&a), 7)).unwrap();
+        }
+        assert_eq!(host::hear(&listener).unwrap(), a.ip());
+        network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
 fn a_free_address_is_unreachable_at_once() {
     on_a_host(async |host| {
         let network = host.network();

@@ -77,10 +77,10 @@ pub fn ask_tcp(from: &Place, listener: &TcpListener, to: SocketAddr) -> io::Resu
     }
 }
 
-/// One datagram, which must arrive.
-pub fn hear(socket: &UdpSocket) -> io::Result<()> {
+/// The sender of the next datagram, which must arrive.
+pub fn hear(socket: &UdpSocket) -> io::Result<IpAddr> {
     socket.set_read_timeout(Some(PATIENCE))?;
-    socket.recv(&mut [0; 4]).map(drop)
+    Ok(socket.recv_from(&mut [0; 4])?.1.ip())
 }
 
 pub fn ask_udp(from: &Place, server: &UdpSocket, to: SocketAddr) -> io::Result<()> {
@@ -130,11 +130,11 @@ fn connect(
 
 impl Host {
     fn new() -> io::Result<Host> {
-        let outside = netns::create(|| Ok(()))?;
+        // New namespaces inherit the machine's forwarding.
+        let outside = netns::create(|| sysctl::write("net.ipv4.ip_forward", "0"))?;
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
         let root = Place(File::open("/proc/thread-self/ns/net")?);
         let host = Host { root, outside: Place(outside.file), state: tempfile::tempdir()? };
-        // A new namespace inherits the machine's.
         sysctl::write("net.ipv4.ip_forward", "0")?;
         let mut routes = Socket::open(libc::NETLINK_ROUTE)?;
         let connect = || {
@@ -296,6 +296,15 @@ impl Container {
 
     pub fn bind_udp(&self, port: u16) -> UdpSocket {
         self.place.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap()
+    }
+
+    pub fn pretend_to_be(&self, other: Ipv4Addr) {
+        let take = || {
+            let mut routes = Socket::open(libc::NETLINK_ROUTE)?;
+            let index = link::named(&mut routes, link::CONTAINER_LINK)?.index;
+            route::add_address(&mut routes, index, other)
+        };
+        self.place.run(|| take().map_err(io::Error::other)).unwrap();
     }
 
     /// Without loopback's address, 127.0.0.0/8 follows the default route.
