@@ -37,10 +37,10 @@ fn real_definitions_get_the_verdict_that_fits() {
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// The folder that `SLIPWAY_CASES` names, or the one beside the repository.
+/// Below the folder of cases that `SLIPWAY_CASES` names, or the one beside the repository.
 fn folder() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/cases/task-definitions");
-    let folder = std::env::var_os("SLIPWAY_CASES").map_or(beside, PathBuf::from);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/cases");
+    let folder = std::env::var_os("SLIPWAY_CASES").map_or(beside, PathBuf::from).join("task-definitions");
     if folder.join("index.json").exists() {
         return Some(folder);
     }
