@@ -30,6 +30,14 @@ impl Pulse {
     }
 }
 
+/// See `clock`.
+pub fn not_ahead(spec: &ContainerSpec, container: &mut Container, now: Time) {
+    if let Some(check) = &spec.health_check {
+        let latest = now + interval(check, container, now);
+        container.pulse.next_at = container.pulse.next_at.map(|at| at.min(latest));
+    }
+}
+
 /// A run begins: nothing is known of it.
 pub fn begin(spec: &ContainerSpec, container: &mut Container, started_at: Time) {
     container.pulse = Pulse::default();

@@ -6,6 +6,7 @@
 //! observed. Nothing is done or said before the full inventory is there.
 
 mod apply;
+mod clock;
 mod effect;
 mod event;
 mod health;

@@ -1,5 +1,6 @@
 //! What follows from what happened, without any effect: who will never start, whether and why the task stops, how far it is.
 
+use super::clock;
 use super::mutation::{Mutation, mutated};
 use super::order::{self, Turn};
 use super::state::{Life, Step, Task};
@@ -11,6 +12,7 @@ use workload::{Desired, StopCause, TaskPhase};
 const NEVER_STARTED: i32 = 143;
 
 pub fn settle(task: &mut Task, now: Time) {
+    clock::not_ahead(task, now);
     while task.cause.is_none() && give_up(task, now) {}
     task.cause = task.cause.take().or_else(|| cause(task));
     if task.cause.is_some() {

@@ -119,6 +119,7 @@ mod tests {
             MY_DB_PORT_5432_TCP_ADDR=10.0.0.3
             MY_DB_PORT_5432_TCP_PORT=5432
             MY_DB_PORT_5432_TCP_PROTO=tcp
-        "#]].assert_eq(&text);
+        "#]]
+        .assert_eq(&text);
     }
 }

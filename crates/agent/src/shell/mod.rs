@@ -145,6 +145,7 @@ struct Shell {
     writing: JoinSet<()>,
     exits: UnboundedReceiver<RuntimeEvent>,
     wake_at: Option<Time>,
+    last_turn_at: Time,
     stopped: watch::Receiver<bool>,
     linked: bool,
 }
@@ -164,6 +165,7 @@ impl Shell {
             doing: JoinSet::new(),
             writing: JoinSet::new(),
             wake_at: None,
+            last_turn_at: Time::ZERO,
             stopped,
             linked: true,
         }
@@ -184,7 +186,11 @@ impl Shell {
 
     /// One thing that happens; `false` at the end.
     async fn turn(&mut self) -> bool {
-        let wake_in = self.wake_at.map(|at| at.since(self.clock.now()));
+        let now = self.clock.now();
+        if now < std::mem::replace(&mut self.last_turn_at, now) {
+            self.handle(Event::Tick); // the clock was set back: what was to come at a time is to come earlier
+        }
+        let wake_in = self.wake_at.map(|at| at.since(now));
         tokio::select! {
             _ = self.stopped.changed() => return false,
             Some(done) = self.doing.join_next() => self.done(done),

@@ -1,11 +1,10 @@
 //! The words of the tests. A task: containers separated by `;`, each `name` (`name!` if essential) and `key=value`s; `@mode`
-//! and `@volume` before them. What happens: one step a line, `+10` in front lets ten seconds pass.
+//! and `@volume` before them. What happens: one step a line, `+10` in front lets ten seconds pass, `-10` sets the clock back.
 
 use super::world::World;
 use crate::engine::*;
 use expect_test::Expect;
 use std::fmt::Write;
-use std::time::Duration;
 use workload::*;
 
 pub fn check(task: &str, steps: &str, expected: Expect) {
@@ -92,11 +91,12 @@ impl Script {
     }
 
     fn step(&mut self, step: &str) {
-        let (pause, words) = match step.strip_prefix('+') {
-            Some(rest) => rest.split_once(' ').unwrap_or((rest, "tick")),
-            None => ("0", step),
+        let (pause, words) = match step.starts_with(['+', '-']) {
+            true => step.split_once(' ').unwrap_or((step, "tick")),
+            false => ("0", step),
         };
-        self.world.now = self.world.now + Duration::from_secs(pause.parse().unwrap());
+        let seconds: i64 = pause.parse().unwrap();
+        self.world.now = Time(self.world.now.0.saturating_add_signed(seconds * 1000));
         write!(self.log, "{step} ->").unwrap();
         for event in self.events(words) {
             let effects = self.engine.handle(self.world.now, event);

@@ -309,3 +309,38 @@ fn a_lost_sandbox_takes_its_containers_with_it() {
         "#]],
     );
 }
+
+#[test]
+fn a_clock_that_is_set_back_makes_nobody_wait_for_it() {
+    check(
+        "app! stop=5 health=10/2/1/0",
+        "assign
+         ready
+         up app
+         -500
+         +10
+         healthy app
+         stop
+         -500
+         +5
+         exit app 137
+         cleaned busy?
+         -500
+         +5",
+        expect![[r#"
+            assign -> remember; open; attach t.app; pull app; Activating[app:Pending];
+            ready -> start app; remember;
+            up app -> Running[app:Running]; remember; wake@10;
+            -500 -> wake@0;
+            +10 -> probe app;
+            healthy app -> Running[app:Running Healthy]; remember; wake@0;
+            stop -> remember; signal app 3; Stopping Asked[app:Running Healthy]; remember; wake@0;
+            -500 -> remember; wake@0;
+            +5 -> signal app 9; wake@0;
+            exit app 137 -> remember; detach t.app; close; Stopping Asked[app:Stopped 137 Healthy OutOfMemoryError: Container killed due to memory usage];
+            cleaned busy? -> wake@0;
+            -500 -> remember; wake@0;
+            +5 -> detach t.app; close;
+        "#]],
+    );
+}
