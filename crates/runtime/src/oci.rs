@@ -1,14 +1,17 @@
-//! The embedded OCI runtime: libcontainer in a single-threaded shim per task.
+//! The embedded OCI runtime: libcontainer in a single-threaded shim per task. `client` is the agent's side, `shim` the
+//! other; between them `protocol` on a socket and `dir` on disk. `spec` decides what a container is, `cgroup`, `seccomp` and
+//! `launch` make the kernel obey. A shim stays in the agent's own cgroup and outlives it: a service manager must be told to
+//! end the agent's main process only (systemd: `KillMode=process`).
 
-pub mod cgroup;
+mod cgroup;
 mod client;
-pub mod dir;
+mod dir;
 pub mod init;
-pub mod launch;
+mod launch;
 mod program;
-pub mod protocol;
-pub mod seccomp;
+mod protocol;
+mod seccomp;
 pub mod shim;
-pub mod spec;
+mod spec;
 
 pub use client::{OciConfig, OciRuntime};
