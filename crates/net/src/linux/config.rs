@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Best on a tmpfs such as /run: nothing in it means anything after a reboot, and files there are made faster.
     pub state_dir: PathBuf,
     /// `None`: the first private range that collides with no route of the host; then kept in the state directory.
     pub subnet: Option<Ipv4Net>,

@@ -207,14 +207,15 @@ fn two_hundred_attachments_come_and_go_without_a_trace() {
         let before = host.traces();
         let mut seen = std::collections::BTreeSet::new();
         for i in 0..200 {
-            let wish = host.wish(&format!("task{i}.web"), &[published(0, 80, Tcp), published(0, 53, Udp)]);
+            let second = if i % 20 == 0 { Udp } else { Tcp };
+            let wish = host.wish(&format!("task{i}.web"), &[published(0, 80, Tcp), published(0, 53, second)]);
             let attachment = network.attach(wish).await.unwrap();
             for binding in &attachment.bindings {
                 assert!(seen.insert((binding.protocol, binding.host_port)), "{binding:?} came twice");
             }
         }
         assert_eq!(network.list().await.unwrap().len(), 200);
-        assert_eq!(host.traces().elements, before.elements + 400);
+        assert_eq!(host.published_ports(), 400);
         for i in 0..200 {
             network.detach(&format!("task{i}.web")).await.unwrap();
         }
@@ -244,6 +245,18 @@ fn a_successor_lists_and_serves_what_its_predecessor_attached() {
         network.detach("server").await.unwrap();
         network.detach("server").await.unwrap();
         host.attach(&network, "again", &[published(8080, 80, Tcp)]).await;
+        network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
+fn a_port_somebody_withdrew_does_not_keep_the_others() {
+    on_a_host(async |host| {
+        let network = host.network();
+        let a = host.attach(&network, "a", &[published(80, 80, Tcp), published(81, 80, Tcp)]).await;
+        host.withdraw(&a.attachment.bindings[..1]);
+        network.detach("a").await.unwrap();
+        assert_eq!(host.published_ports(), 0);
         network.teardown_all().await.unwrap();
     });
 }
@@ -360,6 +373,16 @@ fn an_abandoned_subnet_is_taken_again() {
         let network = host.network();
         assert_eq!(host.attach(&network, "a", &[]).await.ip().octets()[..2], before.octets()[..2]);
         network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
+fn a_link_prefix_that_leaves_no_room_is_refused() {
+    on_a_host(async |host| {
+        for prefix in ["", "slipways", "sl-"] {
+            let config = Config { link_prefix: prefix.into(), ..host.config() };
+            assert!(LinuxNetwork::new(config).is_err(), "{prefix:?}");
+        }
     });
 }
 

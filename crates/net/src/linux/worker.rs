@@ -8,9 +8,9 @@ use super::netlink::Socket;
 use super::nft::ruleset::Ruleset;
 use super::pool::{self, Pool, Ready};
 use super::record::{self, HostRecord, Record, Records};
-use super::{link, lock, netns, route, sysctl};
+use super::{lock, netns, sysctl};
 use crate::plan::{Addresses, Ports};
-use crate::{Attach, Attachment, Error, Result, address_of};
+use crate::{Attach, Attachment, Error, Result};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use workload::{Binding, Protocol};
 
 mod open;
+mod undo;
 
 pub type Reply<T> = oneshot::Sender<Result<T>>;
 
@@ -181,10 +182,7 @@ impl Worker {
                 answer(reply, outcome.as_ref().map(Attachment::clone).map_err(copy));
             }
         };
-        match udp_ports.is_empty() {
-            true => answer_all(),
-            false => self.forgetter.forget(Stale::Unpublished(udp_ports), answer_all),
-        }
+        if udp_ports.is_empty() { answer_all() } else { self.forgetter.forget(Stale::Unpublished(udp_ports), answer_all) }
     }
 
     fn complete(&mut self, attach: &Attach, bindings: &[Binding], home: Home) -> Result<Attachment> {
@@ -242,49 +240,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Every step may have been done before. The record goes last: until then a restart would try again.
-    fn undo(&mut self, record: &Record) -> Result<()> {
-        let attachment = &record.attachment;
-        if !attachment.bindings.is_empty() {
-            self.ruleset
-                .withdraw(&mut self.netfilter, &attachment.bindings)
-                .context(|| format!("withdrawing the ports of {}", attachment.id))?;
-        }
-        let address = address_of(attachment);
-        if let Some(address) = address {
-            if !udp_ports(&attachment.bindings).is_empty() {
-                self.forgetter.forget(Stale::AnsweredBy(address), || {});
-            }
-            route::delete_container(&mut self.routes, address).context(|| format!("deleting the route to {address}"))?;
-        }
-        netns::forget(&attachment.netns).context(|| attachment.netns.display().to_string())?;
-        self.records.remove(&attachment.id)?;
-        self.free_ports(&attachment.bindings);
-        if let Some(address) = address {
-            self.addresses.free(address);
-        }
-        Ok(())
-    }
-
     fn free_ports(&mut self, bindings: &[Binding]) {
         self.ports.free(bindings);
         self.holds.free(bindings);
-    }
-
-    fn tear_down(mut self) -> Result<()> {
-        for record in std::mem::take(&mut self.attachments).into_values() {
-            self.undo(&record)?;
-        }
-        drop(self.pool);
-        self.ready.clear();
-        self.ruleset.remove(&mut self.netfilter).context(|| "removing the nf_tables table")?;
-        self.ruleset.admission().withdraw(&mut self.netfilter).context(|| "removing our rules from iptables' forwarding")?;
-        delete_links(&mut self.routes, &self.ruleset.link_prefix, |_| true)?;
-        route::disclaim(&mut self.routes, self.host.subnet).context(|| "deleting the subnet's route")?;
-        if route::all(&mut self.routes).context(|| "listing routes")?.claims.is_empty() {
-            sysctl::write("net.ipv4.ip_forward", &self.host.ip_forward_before).context(|| "restoring ip_forward")?;
-        }
-        self.records.remove_all()
     }
 }
 
@@ -294,19 +252,6 @@ fn set_sysctl(name: &str, value: &str) -> std::io::Result<()> {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("{name} is no network sysctl")));
     }
     sysctl::write(name, value)
-}
-
-fn delete_links(routes: &mut Socket, prefix: &str, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-    for found in link::all(routes).context(|| "listing links")? {
-        if found.name.starts_with(prefix) && unwanted(&found.name) {
-            match link::delete(routes, found.index) {
-                // Its namespace was on its way out already.
-                Err(fault) if fault.is(libc::ENODEV) => {}
-                other => other.context(|| format!("deleting {}", found.name))?,
-            }
-        }
-    }
-    Ok(())
 }
 
 fn udp_ports(bindings: &[Binding]) -> Vec<u16> {

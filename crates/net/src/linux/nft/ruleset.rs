@@ -58,12 +58,15 @@ impl Ruleset {
         transaction.commit(socket)
     }
 
-    /// Idempotent: somebody may have flushed the map.
+    /// Idempotent: what is gone already, because somebody flushed the map, must not keep the rest.
     pub fn withdraw(&self, socket: &mut Socket, bindings: &[Binding]) -> Result<(), Fault> {
         let mut transaction = Transaction::new(&self.table);
         let keys: Vec<Element> = bindings.iter().map(|binding| Element { key: key(binding), data: vec![] }).collect();
         transaction.delete_elements(PUBLISHED, &keys);
         match transaction.commit(socket) {
+            Err(fault) if fault.is(libc::ENOENT) && bindings.len() > 1 => {
+                bindings.chunks(1).try_for_each(|binding| self.withdraw(socket, binding))
+            }
             Err(fault) if fault.is(libc::ENOENT) => Ok(()),
             other => other,
         }

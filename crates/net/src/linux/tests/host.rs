@@ -37,7 +37,7 @@ pub struct Container {
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Traces {
-    pub elements: usize,
+    elements: usize,
     links: usize,
     files: Vec<String>,
 }
@@ -231,6 +231,18 @@ impl Host {
         }
         files.sort();
         files
+    }
+
+    pub fn published_ports(&self) -> usize {
+        elements()
+    }
+
+    /// Behind the network's back.
+    pub fn withdraw(&self, bindings: &[workload::Binding]) {
+        let config = self.config();
+        let subnet = Default::default();
+        let ruleset = nft::ruleset::Ruleset { table: config.table, subnet, link_prefix: config.link_prefix };
+        ruleset.withdraw(&mut Socket::open(libc::NETLINK_NETFILTER).unwrap(), bindings).unwrap();
     }
 
     pub fn traces(&self) -> Traces {

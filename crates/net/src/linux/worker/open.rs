@@ -1,7 +1,8 @@
 //! Taking up the state: what an earlier process left whole is kept, what it left half-made is cleaned up, and after a
 //! reboot, when nothing of it exists, all of it is. Then the host is prepared.
 
-use super::{Message, Worker, delete_links};
+use super::undo::delete_links;
+use super::{Message, Worker};
 use crate::linux::Config;
 use crate::linux::conntrack::Forgetter;
 use crate::linux::context::Context;
@@ -27,6 +28,7 @@ const ETHERNET_MTU: u32 = 1500;
 
 impl Worker {
     pub fn open(config: Config, messages: Sender<Message>) -> Result<Worker> {
+        check(&config)?;
         let state_dir = std::path::absolute(&config.state_dir).context(|| config.state_dir.display().to_string())?;
         let records = Records::open(&state_dir)?;
         let (directory_lock, table_lock) = (lock::directory(&state_dir)?, lock::table(&config.table)?);
@@ -73,6 +75,16 @@ impl Worker {
             _locks: (directory_lock, table_lock, subnet_lock),
         })
     }
+}
+
+/// A link's name has at most 15 characters, of which the pool adds eight.
+fn check(config: &Config) -> Result<()> {
+    let prefix = &config.link_prefix;
+    if prefix.is_empty() || prefix.len() > 7 || !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let message = "one to seven letters and digits are needed".into();
+        return Err(Error::Kernel { context: format!("link prefix {prefix:?}"), message });
+    }
+    Ok(())
 }
 
 /// The whole attachments; everything else that looks like ours is removed.
