@@ -26,18 +26,6 @@ impl Outbox {
         self.writing = false;
     }
 
-    /// What can be done now.
-    pub fn next(&mut self) -> Option<Step> {
-        if self.writing {
-            return None;
-        }
-        if !matches!(self.waiting.front()?, Effect::Remember { .. }) {
-            return self.waiting.pop_front().map(Step::Perform);
-        }
-        self.writing = true;
-        Some(Step::Write(self.group()))
-    }
-
     fn group(&mut self) -> Group {
         let mut group = Group::default();
         for effect in std::mem::take(&mut self.waiting) {
@@ -54,6 +42,22 @@ impl Outbox {
     }
 }
 
+/// What can be done now; there may be more after `written` or `push`.
+impl Iterator for Outbox {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        if self.writing {
+            return None;
+        }
+        if !matches!(self.waiting.front()?, Effect::Remember { .. }) {
+            return self.waiting.pop_front().map(Step::Perform);
+        }
+        self.writing = true;
+        Some(Step::Write(self.group()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,8 +68,7 @@ mod tests {
     }
 
     fn all(outbox: &mut Outbox) -> String {
-        let steps = std::iter::from_fn(|| outbox.next());
-        let text = steps.map(|step| match step {
+        let text = outbox.map(|step| match step {
             Step::Perform(Effect::WakeAt(at)) => at.0.to_string(),
             Step::Perform(_) => "?".into(),
             Step::Write(group) => format!("{}{:?}", group.generation, group.tasks.keys().collect::<Vec<_>>()),

@@ -4,6 +4,8 @@ mod host;
 
 use super::*;
 use host::Host;
+use link::{ToNode, ToPlane};
+use std::time::Duration;
 use workload::*;
 
 /// Longer than any of these takes; only a test that fails waits for it.
