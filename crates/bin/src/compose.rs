@@ -119,7 +119,11 @@ fn name(data_dir: &Path) -> String {
         return "slipway".into();
     }
     let path = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let hash = path.as_os_str().as_encoded_bytes().iter().fold(FNV_OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(FNV_PRIME));
+    let hash = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(FNV_OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(FNV_PRIME));
     format!("slipway-{:04x}", (hash >> 16) ^ (hash & 0xffff))
 }
 
@@ -145,12 +149,7 @@ fn oci(config: &Config) -> OciConfig {
     }
 }
 
-async fn start_agent(
-    config: &Config,
-    plane: &Plane,
-    runtime: Arc<dyn Runtime>,
-    images: Arc<Images>,
-) -> anyhow::Result<Agent> {
+async fn start_agent(config: &Config, plane: &Plane, runtime: Arc<dyn Runtime>, images: Arc<Images>) -> anyhow::Result<Agent> {
     let network = Arc::new(LinuxNetwork::new(network(config)?)?);
     let (plane_end, node_end) = link::local();
     tokio::spawn(listen(plane.clone(), plane_end));

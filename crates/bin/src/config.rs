@@ -145,10 +145,7 @@ mod tests {
         let path = dir.path().join("slipway.toml");
         std::fs::write(&path, "region = \"eu-west-1\"\naccount = \"000000000001\"\n").unwrap();
         let config = load(Flags { config: Some(path), account: Some("000000000002".into()), ..Flags::default() }).unwrap();
-        assert_eq!(
-            (config.account.as_str(), config.region.as_str(), config.listen.port()),
-            ("000000000002", "eu-west-1", 4566)
-        );
+        assert_eq!((config.account.as_str(), config.region.as_str(), config.listen.port()), ("000000000002", "eu-west-1", 4566));
     }
 
     #[test]

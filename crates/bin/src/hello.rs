@@ -65,7 +65,11 @@ fn greet(mut stream: TcpStream, served: usize) -> std::io::Result<()> {
     }
     let body = format!("Hello from Slipway, caller {served}.\n");
     println!("{}", request.trim_end());
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn sidecar(web: &str) -> std::io::Result<()> {

@@ -57,7 +57,8 @@ fn run_task(definition: &Value, arn: &str, cluster: &str) -> Value {
         // Any subnet: this host has one network.
         input["networkConfiguration"] = json!({ "awsvpcConfiguration": { "subnets": ["subnet-slipway"] } });
     }
-    let requires = |wanted: &str| definition["requiresCompatibilities"].as_array().is_some_and(|all| all.contains(&json!(wanted)));
+    let requires =
+        |wanted: &str| definition["requiresCompatibilities"].as_array().is_some_and(|all| all.contains(&json!(wanted)));
     if requires("FARGATE") {
         input["launchType"] = json!("FARGATE");
     }
