@@ -5,7 +5,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use std::convert::Infallible;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long a refused body is read on.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -28,10 +32,20 @@ pub fn streamed() -> (mpsc::Sender<Bytes>, Body) {
     (sender, StreamBody::new(frames).boxed_unsync())
 }
 
-pub async fn read(body: Incoming, limit: usize) -> Result<Bytes, ReadError> {
-    match Limited::new(body, limit).collect().await {
+pub async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ReadError> {
+    match Limited::new(&mut body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
+        Err(error) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            Err(ReadError::TooLarge)
+        }
         Err(_) => Err(ReadError::Broken),
     }
+}
+
+/// Reads what nobody wants. A caller that still sends while its connection is closed never sees why it was refused.
+pub async fn discard(mut body: Incoming) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Whoever sends that long may as well find out by the connection.
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
 }

@@ -66,21 +66,28 @@ async fn list(server: &Server) -> Answer {
 
 async fn load(server: &Server, mut incoming: Incoming) -> Answer {
     let failed = |error: &dyn std::fmt::Display| plain(StatusCode::BAD_REQUEST, error.to_string());
-    let received = async {
-        let directory = server.config.data_dir.join("tmp");
-        tokio::fs::create_dir_all(&directory).await?;
-        let file = tempfile::NamedTempFile::new_in(directory)?;
-        let mut writer = tokio::fs::File::from_std(file.reopen()?);
-        while let Some(frame) = incoming.frame().await {
-            let data = frame.map_err(std::io::Error::other)?.into_data().unwrap_or_default();
-            writer.write_all(&data).await?;
+    let file = match receive(server, &mut incoming).await {
+        Ok(file) => file,
+        Err(error) => {
+            body::discard(incoming).await;
+            return Err(failed(&error));
         }
-        writer.flush().await?;
-        Ok::<_, std::io::Error>(file)
     };
-    let file = received.await.map_err(|error| failed(&error))?;
     let loaded = server.load_image(file.path()).await.map_err(|error| failed(&error))?;
     Ok(json(&loaded))
+}
+
+async fn receive(server: &Server, incoming: &mut Incoming) -> std::io::Result<tempfile::NamedTempFile> {
+    let directory = server.config.data_dir.join("tmp");
+    tokio::fs::create_dir_all(&directory).await?;
+    let file = tempfile::NamedTempFile::new_in(directory)?;
+    let mut writer = tokio::fs::File::from_std(file.reopen()?);
+    while let Some(frame) = incoming.frame().await {
+        let data = frame.map_err(std::io::Error::other)?.into_data().unwrap_or_default();
+        writer.write_all(&data).await?;
+    }
+    writer.flush().await?;
+    Ok(file)
 }
 
 /// A task of the caller's account by its id or the beginning of it.
@@ -180,4 +187,3 @@ async fn kill(server: &Server, scope: &Scope, id: &str) -> Answer {
     server.kill(&task).await;
     Ok(plain(StatusCode::OK, "killed"))
 }
-
