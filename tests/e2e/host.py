@@ -44,6 +44,15 @@ def settles(server, expected):
     insist(check, AssertionError)
 
 
+def descriptors_settle(server, most):
+    """Connections that are over are closed, and nothing else is kept open for them."""
+
+    def check():
+        assert len(descriptors(server)) <= most
+
+    insist(check, AssertionError)
+
+
 def groups(own):
     found = (path for hierarchy in CGROUPS.iterdir() for path in (hierarchy / own).glob("**/"))
     return sorted(str(path) for path in found if path.name != own)
@@ -72,11 +81,14 @@ def ports(server):
     """Ports that the server's own process listens on for tasks."""
     if not server.is_running:
         return []
-    descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir()
-    sockets = {link[8:-1] for link in map(target, descriptors) if link.startswith("socket:[")}
+    sockets = {link[8:-1] for link in map(target, descriptors(server)) if link.startswith("socket:[")}
     rows = [line.split() for line in open("/proc/net/tcp")][1:]
     listening = {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and row[9] in sockets}
     return sorted(listening - {int(server.listen.split(":")[1])})
+
+
+def descriptors(server):
+    return list(pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir())
 
 
 def target(link):

@@ -117,19 +117,6 @@ def test_a_token_makes_one_task(ecs):
     ecs.stop_task(task=first)
 
 
-def test_an_image_that_is_not_there(ecs):
-    definition = register(ecs, "no-image", {"name": "app", "image": "127.0.0.1:1/nothing:here", "memory": 16})
-    task = wait(ecs, "stopped", run(ecs, definition))
-    assert task["stopCode"] == "TaskFailedToStart"
-    assert task["stoppedReason"].startswith("CannotPullContainerError: "), task["stoppedReason"]
-
-
-def test_a_command_that_is_not_in_the_image(ecs):
-    task = ended(ecs, "no-command", {"name": "app", "image": "busybox", "memory": 16, "command": ["no-such-program"]})
-    assert task["stopCode"] == "TaskFailedToStart"
-    assert "no-such-program" in task["stoppedReason"] and "CannotStartContainerError" in task["stoppedReason"]
-
-
 def test_a_taken_port_is_no_placement(ecs):
     definition = register(ecs, "fixed-port", container(portMappings=[{"containerPort": 80, "hostPort": 8099}]))
     first = run(ecs, definition)

@@ -1,5 +1,6 @@
 """Requests as they are on the wire, signed as SDKs sign: for what no client would send."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -53,9 +54,10 @@ def call(endpoint, name, body, **more):
 
 
 def raw(endpoint, sent):
-    """What the server says to these bytes, after which the caller sends no more."""
+    """What the server says to these bytes, after which the caller sends no more; nothing if it hangs up on them."""
     at = urlsplit(endpoint)
-    with socket.create_connection((at.hostname, at.port), timeout=60) as connection:
+    with socket.create_connection((at.hostname, at.port), timeout=60) as connection, contextlib.suppress(OSError):
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         return connection.makefile("rb").read()
+    return b""
