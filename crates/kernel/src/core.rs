@@ -6,12 +6,17 @@ use crate::dispatch::Dispatcher;
 use crate::driver::Driver;
 use crate::plane::Who;
 use crate::service::Encode;
+use crate::words::{Word, Words};
 use crate::{Call, Services, Workloads};
 use base::{Rng, Time};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Backend, Change, Epoch, Image, Tx};
-use workload::{Assign, NodeFacts, NodeId, Report};
+use workload::{Assign, NodeId};
+
+/// Between tries to keep what a commit did not: a disk is not full for milliseconds only.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs on the writer inside the group; what it returns runs once the group is durable (or was not).
 pub type Work = Box<dyn FnOnce(&mut Turn<'_>) -> Settle + Send>;
@@ -32,6 +37,11 @@ pub struct Core {
     image: Image,
     driver: Driver,
     dispatcher: Dispatcher,
+    words: Words,
+    /// Nodes that said hello since the last group.
+    joining: Vec<NodeId>,
+    /// The last group was not kept.
+    again_at: Option<Time>,
     rng: Rng,
 }
 
@@ -39,7 +49,7 @@ pub struct Core {
 #[derive(Default)]
 pub struct Outcome {
     pub changes: Vec<Change>,
-    /// Nodes whose whole set is now another.
+    /// Nodes whose whole set is now another, or that are to be told theirs because they said hello.
     pub assigns: Vec<(NodeId, Assign)>,
 }
 
@@ -50,8 +60,13 @@ impl Core {
         let loaded = backend.load()?;
         let image = services.tables().image(loaded.revision, loaded.rows)?;
         let driver = Driver::new(services.reconcilers(), &image);
-        let (workloads, dispatcher) = (services.workloads(), Dispatcher::default());
-        Ok(Core { services, workloads, backend, epoch, image, driver, dispatcher, rng })
+        let workloads = services.workloads();
+        let mut words = Words::default();
+        // Nobody has said hello to this process yet, whoever is said to be connected.
+        let connected = workloads.map(|workloads| (workloads.connected)(&image)).unwrap_or_default();
+        connected.into_iter().for_each(|node| words.hear(node, Word::Left));
+        let (dispatcher, joining, again_at) = (Dispatcher::default(), Vec::new(), None);
+        Ok(Core { services, workloads, backend, epoch, image, driver, dispatcher, words, joining, again_at, rng })
     }
 
     pub fn services(&self) -> &Arc<Services> {
@@ -62,8 +77,21 @@ impl Core {
         &self.image
     }
 
+    /// When there is something to do again, if nobody asks for anything before.
     pub fn next_wake(&self) -> Option<Time> {
-        self.driver.next_wake()
+        let now = (!self.words.is_empty()).then_some(Time::ZERO);
+        self.again_at.or(now).or_else(|| self.driver.next_wake())
+    }
+
+    /// What a node says is part of the next group, and of those after it until one is kept.
+    pub fn hear(&mut self, node: NodeId, word: Word) {
+        self.joining.retain(|joining| *joining != node || matches!(word, Word::Report(_)));
+        match word {
+            Word::Joined(_) => self.joining.push(node.clone()),
+            Word::Left => self.dispatcher.left(&node),
+            Word::Report(_) => {}
+        }
+        self.words.hear(node, word);
     }
 
     /// One group. Settles are returned, not run, so that the caller publishes the image first: who is answered can read
@@ -75,25 +103,22 @@ impl Core {
         for work in batch {
             settles.push(work(&mut Turn { tx: &mut tx, now, rng: &mut self.rng }));
         }
+        if let Some(workloads) = self.workloads.as_ref().filter(|_| !self.words.is_empty()) {
+            self.words.apply(workloads, &mut Call::internal(now, self.rng.fork()), &mut tx);
+        }
         let changes = tx.changes_since(&start);
         self.driver.hint(&tx, &changes);
         self.driver.settle(&mut Call::internal(now, self.rng.fork()), &mut tx);
         let kept = self.commit(tx);
+        self.again_at = kept.is_err().then_some(now + TRY_AGAIN);
         let outcome = Outcome { assigns: self.assigns(kept.as_deref().unwrap_or_default()), changes: vec![] };
         match kept {
-            Ok(changes) => (Outcome { changes, ..outcome }, settles, Ok(())),
+            Ok(changes) => {
+                self.words.kept();
+                (Outcome { changes, ..outcome }, settles, Ok(()))
+            }
             Err(error) => (outcome, settles, Err(error)),
         }
-    }
-
-    /// A node said hello: the writer's `joined` has run; this is the whole set it must have.
-    pub fn joined(&mut self, node: &NodeId) -> Option<Assign> {
-        let workloads = self.workloads?;
-        Some(self.dispatcher.joined(&workloads, &self.image, node))
-    }
-
-    pub fn left(&mut self, node: &NodeId) {
-        self.dispatcher.left(node);
     }
 
     fn commit(&mut self, tx: Tx) -> store::Result<Vec<Change>> {
@@ -116,21 +141,13 @@ impl Core {
 
     fn assigns(&mut self, changes: &[Change]) -> Vec<(NodeId, Assign)> {
         let Some(workloads) = self.workloads else { return Vec::new() };
-        self.dispatcher.changed(&workloads, &self.image, changes)
+        let mut assigns = self.dispatcher.changed(&workloads, &self.image, changes);
+        for node in std::mem::take(&mut self.joining) {
+            let assign = self.dispatcher.joined(&workloads, &self.image, &node);
+            assigns.push((node, assign));
+        }
+        assigns
     }
-}
-
-/// Work that a node's words become.
-pub fn report(workloads: Workloads, node: NodeId, report: Report) -> Work {
-    internal(move |call, tx| (workloads.report)(call, tx, &node, &report))
-}
-
-pub fn joined(workloads: Workloads, facts: NodeFacts) -> Work {
-    internal(move |call, tx| (workloads.joined)(call, tx, &facts))
-}
-
-pub fn left(workloads: Workloads, node: NodeId) -> Work {
-    internal(move |call, tx| (workloads.left)(call, tx, &node))
 }
 
 /// A handler as work: on an error its own writes are undone, the rest of the group stands. `answer` is given the result once
@@ -165,7 +182,6 @@ pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, wire::Error>) -> Result
 }
 
 pub(crate) fn not_kept(error: &store::Error) -> wire::Error {
-    tracing::error!(%error, "a group was not kept");
     wire::Error::receiver("ServerException", format!("The change could not be stored: {error}"))
 }
 

@@ -1,7 +1,7 @@
 //! Which reconciler looks at which key, and when. Remembers nothing else: after a restart it scans all keys and goes on.
 
-use crate::reconcile::Erased;
 use crate::Call;
+use crate::reconcile::Erased;
 use base::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

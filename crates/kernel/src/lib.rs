@@ -9,6 +9,7 @@ pub mod page;
 pub mod plane;
 pub mod reconcile;
 pub mod service;
+pub mod words;
 pub mod workloads;
 
 pub use call::{Call, Caller};
@@ -17,4 +18,5 @@ pub use page::page;
 pub use plane::Plane;
 pub use reconcile::{Plan, Reconciler};
 pub use service::{Service, Services};
+pub use words::Word;
 pub use workloads::Workloads;

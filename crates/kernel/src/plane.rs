@@ -3,7 +3,7 @@
 
 use crate::core::{self, Core, Settle, Work};
 use crate::service::{Encode, Prepared};
-use crate::{Call, Caller, Services};
+use crate::{Call, Caller, Services, Word};
 use arc_swap::ArcSwap;
 use base::{Clock, Rng, Scope};
 use bytes::Bytes;
@@ -15,14 +15,15 @@ use tokio::sync::{broadcast, oneshot};
 use wire::Model;
 use workload::{Assign, NodeFacts, NodeId, Report};
 
-/// A group holds at most this many pieces of work, so that the first does not wait for an endless queue.
-const WORK_PER_GROUP: usize = 512;
+/// A group holds at most this many, so that the first does not wait for an endless queue.
+const MESSAGES_PER_GROUP: usize = 512;
 /// Watchers that fall further behind than this are told so and look at the image again.
 const FEED_CAPACITY: usize = 1024;
 
 /// How the writer hands a node its set. Must not block.
 pub type SendAssign = Box<dyn Fn(Assign) + Send>;
 
+#[allow(clippy::large_enum_variant)] // short-lived
 enum Message {
     Work(Work),
     Joined(NodeFacts, SendAssign),
@@ -161,19 +162,20 @@ struct Writer {
 impl Writer {
     fn run(mut self, messages: Receiver<Message>) {
         // What a crash left undecided is decided before the first request.
-        self.group(Vec::new(), Vec::new());
+        self.group(Vec::new());
         loop {
             let Some(first) = self.wait(&messages) else { return };
-            let (mut works, mut joined) = (Vec::new(), Vec::new());
-            let mut next = first;
+            let mut works = Vec::new();
+            let (mut next, mut taken) = (first, 0);
             while let Some(message) = next {
-                if !self.take(message, &mut works, &mut joined) {
-                    self.group(works, joined);
+                if !self.take(message, &mut works) {
+                    self.group(works);
                     return;
                 }
-                next = if works.len() < WORK_PER_GROUP { messages.try_recv().ok() } else { None };
+                taken += 1;
+                next = if taken < MESSAGES_PER_GROUP { messages.try_recv().ok() } else { None };
             }
-            self.group(works, joined);
+            self.group(works);
         }
     }
 
@@ -188,36 +190,34 @@ impl Writer {
     }
 
     /// `false` when the writer is to stop.
-    fn take(&mut self, message: Message, works: &mut Vec<Work>, joined: &mut Vec<NodeId>) -> bool {
-        let workloads = self.plane.services.workloads();
-        match (message, workloads) {
-            (Message::Work(work), _) => works.push(work),
-            (Message::Joined(facts, send), Some(workloads)) => {
-                joined.push(facts.id.clone());
+    fn take(&mut self, message: Message, works: &mut Vec<Work>) -> bool {
+        match message {
+            Message::Work(work) => works.push(work),
+            Message::Joined(facts, send) => {
                 self.nodes.insert(facts.id.clone(), (facts.clone(), send));
-                works.push(core::joined(workloads, facts));
+                self.core.hear(facts.id.clone(), Word::Joined(facts));
             }
-            (Message::Left(node), Some(workloads)) => {
+            Message::Left(node) => {
                 self.nodes.remove(&node);
-                self.core.left(&node);
-                works.push(core::left(workloads, node));
+                self.core.hear(node, Word::Left);
             }
-            (Message::Reset(answer), workloads) => {
+            Message::Report(node, report) => self.core.hear(node, Word::Report(report)),
+            Message::Reset(answer) => {
                 works.push(forget_everything(answer));
                 for facts in self.nodes.values().map(|(facts, _)| facts.clone()) {
-                    joined.push(facts.id.clone());
-                    works.extend(workloads.map(|workloads| core::joined(workloads, facts)));
+                    self.core.hear(facts.id.clone(), Word::Joined(facts));
                 }
             }
-            (Message::Report(node, report), Some(workloads)) => works.push(core::report(workloads, node, report)),
-            (Message::Stop, _) => return false,
-            (_, None) => tracing::warn!("a node speaks to a plane that runs nothing"),
+            Message::Stop => return false,
         }
         true
     }
 
-    fn group(&mut self, works: Vec<Work>, joined: Vec<NodeId>) {
+    fn group(&mut self, works: Vec<Work>) {
         let (outcome, settles, kept) = self.core.run(self.plane.clock.now(), works);
+        if let Err(error) = &kept {
+            tracing::error!(%error, "a group was not kept");
+        }
         if !outcome.changes.is_empty() {
             self.plane.published.store(Arc::new(self.core.image().clone()));
             // No watcher is no error.
@@ -225,11 +225,6 @@ impl Writer {
         }
         for (node, assign) in outcome.assigns {
             self.assign(&node, assign);
-        }
-        for node in joined {
-            if let Some(assign) = self.core.joined(&node) {
-                self.assign(&node, assign);
-            }
         }
         settles.into_iter().for_each(|settle: Settle| settle(&kept));
     }
@@ -246,7 +241,7 @@ fn forget_everything(answer: oneshot::Sender<Result<(), wire::Error>>) -> Work {
         turn.tx.clear();
         Box::new(move |kept: &Result<(), store::Error>| {
             // Nobody waits for the answer of a caller that has gone away.
-            let _ = answer.send(kept.as_ref().map(|()| ()).map_err(core::not_kept));
+            let _ = answer.send(kept.as_ref().copied().map_err(core::not_kept));
         })
     })
 }

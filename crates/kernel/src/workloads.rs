@@ -13,6 +13,8 @@ pub struct Workloads {
     pub assigned: fn(&Image, &NodeId) -> Vec<(Key, Desired)>,
     /// The row as the node sees it. Pure, and the same for the life of the row but for `desired`.
     pub compile: fn(&Image, &Key) -> Option<TaskSpec>,
+    /// Nodes that are said to be connected.
+    pub connected: fn(&Image) -> Vec<NodeId>,
     /// A node said hello (again).
     pub joined: fn(&mut Call, &mut Tx, &NodeFacts),
     /// A node's connection is gone.

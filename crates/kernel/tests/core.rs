@@ -5,7 +5,7 @@ use bytes::Bytes;
 use kernel::core::{Outcome, transaction};
 use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Call, Caller, Core, Plan, Plane, Reconciler, Service, Services};
+use kernel::{Call, Caller, Core, Plan, Plane, Reconciler, Service, Services, Word, Workloads};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use store::backend::mem::Mem;
 use store::{Change, Image, Key, Record, Tx};
 use wire::model::{Model, OperationModel};
 use wire::{Operation, Protocol};
+use workload::{NodeFacts, Report};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Counter {
@@ -95,12 +96,32 @@ static MODEL: Model = Model {
 };
 
 const fn modelled(name: &'static str) -> OperationModel {
-    OperationModel { name, method: "POST", uri: "/", input: None, output: None, errors: &["ClientException"], paginator: None, result_wrapper: None }
+    OperationModel {
+        name,
+        method: "POST",
+        uri: "/",
+        input: None,
+        output: None,
+        errors: &["ClientException"],
+        paginator: None,
+        result_wrapper: None,
+    }
 }
+
+/// A node is a counter, too: 100 while it is connected, else 200, and 300 when it has reported.
+const NODES: Workloads = Workloads {
+    concerns: |_, _| None,
+    assigned: |_, _| Vec::new(),
+    compile: |_, _| None,
+    connected: |image| image.scan::<Counter>().filter(|one| one.value == 100).map(|one| one.name.clone()).collect(),
+    joined: |call, tx, facts| tx.put(Counter { name: facts.id.clone(), value: 100, at: call.now }),
+    left: |call, tx, node| tx.put(Counter { name: node.clone(), value: 200, at: call.now }),
+    report: |call, tx, node, _| tx.put(Counter { name: node.clone(), value: 300, at: call.now }),
+};
 
 fn services() -> Arc<Services> {
     Arc::new(Services::new(vec![
-        Service::new(&MODEL).on::<AddOperation, wire::Error>(add).reconcile::<Even>().table::<Counter>(),
+        Service::new(&MODEL).on::<AddOperation, wire::Error>(add).reconcile::<Even>().table::<Counter>().workloads(NODES),
     ]))
 }
 
@@ -115,7 +136,9 @@ fn group(core: &mut Core, now: u64, adds: &[(&str, u64)]) -> (Outcome, Vec<Strin
     let answers: Answers = Arc::default();
     let works = adds.iter().map(|(name, by)| {
         let body = format!(r#"{{"name":"{name}","by":{by}}}"#);
-        let Ok(Prepared::Write(run)) = services().iter().next().unwrap().prepare("Add", body.as_bytes()) else { panic!("a write") };
+        let Ok(Prepared::Write(run)) = services().iter().next().unwrap().prepare("Add", body.as_bytes()) else {
+            panic!("a write")
+        };
         let answers = Arc::clone(&answers);
         let who = Who { scope: Scope::new("1", "r"), caller: Caller::default(), request_id: String::new() };
         transaction(who, run, move |result| answers.lock().unwrap().push(shown(result.and_then(|encode| encode()))))
@@ -162,6 +185,56 @@ fn a_group_that_is_not_kept_is_answered_so_and_leaves_nothing() {
     assert_eq!(values(core.image()), "a=2 ");
     assert_eq!(group(&mut core, 2, &[("b", 1)]).1, ["1"]);
     assert_eq!(values(core.image()), "a=2 b=2 ");
+}
+
+#[test]
+fn a_full_disk_is_tried_again_in_a_while_and_not_in_circles() {
+    let disk = Mem::new();
+    group(&mut open(&disk), 0, &[("a", 2)]);
+    let mut core = open(&disk);
+    disk.fail_next();
+    group(&mut core, 60_000, &[]);
+    assert_eq!((values(core.image()).as_str(), core.next_wake()), ("a=2 ", Some(Time(61_000))));
+    group(&mut core, 61_000, &[]);
+    assert_eq!((values(core.image()).as_str(), core.next_wake()), ("", None));
+}
+
+#[test]
+fn what_a_node_says_is_not_lost_with_the_group_it_came_in() {
+    let disk = Mem::new();
+    let mut core = open(&disk);
+    for words in
+        [vec![Word::Joined(NodeFacts { id: "n".into(), ..NodeFacts::default() })], vec![], vec![Word::Report(Report::default())]]
+    {
+        words.into_iter().for_each(|word| core.hear("n".into(), word));
+        disk.fail_next();
+        let (outcome, _) = group(&mut core, 0, &[]);
+        assert_eq!((outcome.changes.len(), core.next_wake()), (0, Some(Time(1_000))));
+    }
+    group(&mut core, 1_000, &[]);
+    assert_eq!(values(core.image()), "n=300 ");
+}
+
+#[test]
+fn who_says_hello_is_told_its_set_even_if_nothing_can_be_kept() {
+    let disk = Mem::new();
+    let mut core = open(&disk);
+    core.hear("n".into(), Word::Joined(NodeFacts { id: "n".into(), ..NodeFacts::default() }));
+    disk.fail_next();
+    assert_eq!(group(&mut core, 0, &[]).0.assigns.len(), 1);
+    assert_eq!(group(&mut core, 1_000, &[]).0.assigns.len(), 0);
+}
+
+#[test]
+fn nobody_is_connected_to_a_plane_that_has_just_started() {
+    let disk = Mem::new();
+    let mut core = open(&disk);
+    core.hear("n".into(), Word::Joined(NodeFacts { id: "n".into(), ..NodeFacts::default() }));
+    group(&mut core, 0, &[]);
+    assert_eq!(values(core.image()), "n=100 ");
+    let mut core = open(&disk);
+    group(&mut core, 0, &[]);
+    assert_eq!(values(core.image()), "n=200 ");
 }
 
 #[test]

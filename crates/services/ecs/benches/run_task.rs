@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use kernel::core::{self, Core, Work};
 use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Caller, Services};
+use kernel::{Caller, Services, Word};
 use std::sync::Arc;
 use store::backend::mem::Mem;
 use workload::NodeFacts;
@@ -17,8 +17,8 @@ const TASKS_PER_CALL: usize = 10;
 fn plane(nodes: usize) -> Core {
     let services = Arc::new(Services::new(vec![ecs::service()]));
     let mut core = Core::open(services, Box::new(Mem::new()), Rng::from_seed(1)).expect("memory can be read");
-    let joined = |index: usize| core::joined(ecs::task::assign::workloads(), facts(index));
-    run(&mut core, (0..nodes).map(joined).collect());
+    (0..nodes).map(facts).for_each(|facts| core.hear(facts.id.clone(), Word::Joined(facts)));
+    run(&mut core, Vec::new());
     let definition = r#"{"family":"job","containerDefinitions":[{"name":"app","image":"app","cpu":1,"memory":4}]}"#;
     let work = call(&core, "RegisterTaskDefinition", definition);
     run(&mut core, vec![work]);

@@ -8,7 +8,7 @@ use base::{Rng, Scope, Time};
 use kernel::core::{self, Core, Work};
 use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Caller, Services, Workloads};
+use kernel::{Caller, Services, Word};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,14 +97,13 @@ impl Plane {
 
     pub fn join(&mut self, facts: NodeFacts) {
         let id = facts.id.clone();
-        self.group(vec![core::joined(workloads(), facts)]);
-        let assign = self.core.joined(&id).expect("the service runs workloads");
-        self.sent.insert(id, assign);
+        self.core.hear(id, Word::Joined(facts));
+        self.group(Vec::new());
     }
 
     pub fn leave(&mut self, node: &str) {
-        self.group(vec![core::left(workloads(), node.into())]);
-        self.core.left(&node.to_owned());
+        self.core.hear(node.into(), Word::Left);
+        self.group(Vec::new());
         self.sent.remove(node);
     }
 
@@ -139,7 +138,8 @@ impl Plane {
     pub fn report(&mut self, node: &str, say: impl Fn(&TaskSpec) -> Option<TaskStatus>) -> usize {
         let assign = self.sent.get(node).cloned().unwrap_or_default();
         let tasks = assign.tasks.iter().filter_map(|spec| say(spec)).collect();
-        self.group(vec![core::report(workloads(), node.into(), Report { seen: assign.generation, tasks })])
+        self.core.hear(node.into(), Word::Report(Report { seen: assign.generation, tasks }));
+        self.group(Vec::new())
     }
 
     /// How many rows changed.
@@ -160,10 +160,6 @@ fn who() -> Who {
 fn open(rows: &Mem, seed: u64) -> Core {
     let services = Arc::new(Services::new(vec![crate::service()]));
     Core::open(services, Box::new(rows.clone()), Rng::from_seed(seed)).expect("memory can be read")
-}
-
-fn workloads() -> Workloads {
-    crate::task::assign::workloads()
 }
 
 /// All its containers in the phase that goes with the task's.

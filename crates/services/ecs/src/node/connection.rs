@@ -6,7 +6,7 @@ use crate::container_instance::ContainerInstance;
 use base::Scope;
 use kernel::Call;
 use std::collections::BTreeMap;
-use store::Tx;
+use store::{Image, Tx};
 use workload::{NodeFacts, NodeId};
 
 /// The node said hello: its facts are new, its container instance is the one it always had.
@@ -16,6 +16,10 @@ pub fn joined(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
         tx.put(Node { facts: facts.clone(), connected: true });
     }
     register(call, tx, facts);
+}
+
+pub fn connected(image: &Image) -> Vec<NodeId> {
+    image.scan::<Node>().filter(|node| node.connected).map(|node| node.facts.id.clone()).collect()
 }
 
 /// Its connection is gone. What it runs goes on running.

@@ -4,7 +4,7 @@
 mod connection;
 pub mod ledger;
 
-pub use connection::{joined, left};
+pub use connection::{connected, joined, left};
 pub use ledger::Ledger;
 
 use serde::{Deserialize, Serialize};

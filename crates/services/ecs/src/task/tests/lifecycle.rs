@@ -139,10 +139,14 @@ fn a_task_its_node_does_not_have_is_lost_once_the_node_was_told() {
 fn a_restarted_plane_and_a_returning_node_go_on() {
     let (mut plane, arn) = plane();
     plane.report("n1", obedient);
-    plane.restart();
-    assert_eq!(describe(&mut plane, &arn)["connectivity"], "CONNECTED");
+    let connectivity = |plane: &mut Plane| describe(plane, &arn)["connectivity"].clone();
+    assert_eq!(connectivity(&mut plane), "CONNECTED");
     plane.leave("n1");
-    assert_eq!(describe(&mut plane, &arn)["connectivity"], "DISCONNECTED");
+    assert_eq!(connectivity(&mut plane), "DISCONNECTED");
+    plane.join(crate::testing::facts("n1"));
+    assert_eq!(connectivity(&mut plane), "CONNECTED");
+    plane.restart();
+    assert_eq!(connectivity(&mut plane), "DISCONNECTED", "nobody has said hello to the new one");
     let instances = |plane: &Plane| plane.core.image().len::<crate::container_instance::ContainerInstance>();
     plane.join(crate::testing::facts("n1"));
     assert_eq!((plane.sent["n1"].tasks.len(), instances(&plane)), (1, 1));
