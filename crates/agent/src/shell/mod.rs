@@ -21,7 +21,7 @@ pub use memory::{Error, Group};
 
 use base::{Clock, Rng, SystemClock};
 use hands::Hands;
-use link::NodeEnd;
+use link::{NodeEnd, ToPlane};
 use net::Network;
 use runtime::Runtime;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Returns when it works; the inventory is taken behind this.
+    /// Returns when it has said hello: the plane may place tasks here. The inventory is taken behind this, and nothing is
+    /// done about a task or said of one before it is there.
     pub async fn start(
         mut config: Config,
         runtime: Arc<dyn Runtime>,
@@ -91,13 +92,14 @@ impl Agent {
         })
         .await?;
         let facts = facts::gather(&config, node);
+        link.send(ToPlane::Hello(facts.clone()));
         let volumes = volumes::Volumes::new(&config.data);
         let hands = Hands { runtime, network, images, volumes, hostname: facts::hostname() };
         let (stop, stopped) = watch::channel(false);
         let shell = Shell::new(config, hands, memory, link, stopped);
         #[cfg(test)]
         let memory = Arc::clone(&shell.memory);
-        let work = tokio::spawn(shell.run(facts.clone()));
+        let work = tokio::spawn(shell.run());
         Ok(Agent {
             facts,
             stop,

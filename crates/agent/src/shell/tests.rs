@@ -4,7 +4,7 @@ mod host;
 
 use super::*;
 use host::Host;
-use link::{ToNode, ToPlane};
+use link::ToNode;
 use std::time::Duration;
 use workload::*;
 

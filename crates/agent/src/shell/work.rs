@@ -15,7 +15,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
-use workload::NodeFacts;
 
 pub struct Shell {
     engine: Engine,
@@ -56,14 +55,12 @@ impl Shell {
         }
     }
 
-    pub async fn run(mut self, facts: NodeFacts) {
+    pub async fn run(mut self) {
         let mut stopped = self.stopped.clone();
         let inventory = tokio::select! {
             inventory = self.inventory() => inventory,
             _ = stopped.changed() => return,
         };
-        // Before the first report, which belongs to it.
-        self.link.send(ToPlane::Hello(facts));
         self.handle(Event::Recovered(inventory));
         while self.turn().await {}
         while self.writing.join_next().await.is_some() {}
