@@ -69,6 +69,8 @@ pub fn lose(task: &mut Task, now: Time) {
 fn end(task: &mut Task, at: Time, now: Time) {
     task.desired = Desired::Stopped;
     task.stopped_at = Some(at);
+    // It may have been over before anybody asked for its end.
+    task.stopping_at = task.stopping_at.map(|stopping_at| stopping_at.min(at));
     task.stop_recorded_at = Some(now);
     task.advance(Last::Stopped);
     for container in &mut task.status.containers {

@@ -94,6 +94,16 @@ fn the_first_reason_stays() {
 }
 
 #[test]
+fn an_end_that_came_before_it_was_asked_for_keeps_times_in_order() {
+    let (mut plane, arn) = plane();
+    let long_ago = plane.now - Duration::from_secs(60);
+    plane.ok("StopTask", json!({ "task": arn }));
+    plane.report("n1", |spec| Some(TaskStatus { stopped_at: Some(long_ago), ..status(spec, TaskPhase::Stopped) }));
+    let task = describe(&mut plane, &arn);
+    assert_eq!((&task["stoppingAt"], &task["stoppedAt"]), (&task["stoppedAt"], &json!(long_ago.millis() / 1000)));
+}
+
+#[test]
 fn a_repeated_report_writes_nothing() {
     let (mut plane, _) = plane();
     assert_eq!(plane.report("n1", obedient), 1);
