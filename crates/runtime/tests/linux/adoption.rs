@@ -59,6 +59,30 @@ fn a_new_agent_finds_what_runs_and_what_ended_meanwhile() {
     host.assert_nothing_is_left();
 }
 
+#[test]
+fn a_new_agent_finds_what_the_last_one_had_begun() {
+    let Some(host) = host() else { return };
+    let task = Arc::new(task(1, vec![shell("c", "exec sleep 1000")]));
+    let first = MortalAgent::new(&host);
+    first.tokio.block_on(async {
+        first.agent.runtime.open(&task).await.unwrap();
+        tokio::select! {
+            biased; // the request is sent, its answer not awaited
+            _ = first.agent.start(&task, "c") => panic!("a start was answered at once"),
+            () = std::future::ready(()) => {}
+        }
+    });
+    first.kill();
+    let second = MortalAgent::new(&host);
+    second.tokio.block_on(async {
+        let (_, observed) = second.agent.runtime.list().await.unwrap();
+        let running: Vec<_> = observed.iter().filter(|o| o.exit.is_none()).map(|o| o.id.container.as_str()).collect();
+        assert_eq!(running, ["c"]);
+        second.agent.runtime.close(&task.id).await.unwrap();
+    });
+    host.assert_nothing_is_left();
+}
+
 /// Ends when the process is gone for good: reaped by its shim, that is, which writes the exit down right after.
 fn await_death(pid: i32) {
     let dir = std::fs::File::open(format!("/proc/{pid}")).unwrap();

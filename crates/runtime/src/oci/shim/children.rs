@@ -20,10 +20,13 @@ impl Shim {
         while let Ok(Some(_)) = self.signals.read_signal() {}
         while self.reap_one() == Reaped::Some {}
         // Without a fork in flight, nobody can name these any more.
-        let starting = self.containers.values().any(|c| matches!(c.phase, Phase::Starting { .. }));
-        if !starting && self.execs.values().all(|e| e.report.is_none()) {
+        if !self.is_starting() && self.execs.values().all(|e| e.report.is_none()) {
             self.unclaimed.clear();
         }
+    }
+
+    pub fn is_starting(&self) -> bool {
+        self.containers.values().any(|c| matches!(c.phase, Phase::Starting { .. }))
     }
 
     fn reap_one(&mut self) -> Reaped {

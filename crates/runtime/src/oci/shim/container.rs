@@ -77,7 +77,7 @@ impl Container {
         }
     }
 
-    /// `None` while it starts: then it is the business of whoever starts it.
+    /// `None` while it starts.
     pub fn state(&self) -> Option<State> {
         let (started_at, exit) = match &self.phase {
             Phase::Starting { .. } => return None,

@@ -32,7 +32,8 @@ pub fn handle(shim: &mut Shim, reply: Reply, request: Request) {
         },
         Request::Signal { container, signal } => deliver(shim, &container, signal).map(|()| Answer::Done),
         Request::Remove { container } => remove(shim, &container).map(|()| Answer::Done),
-        Request::List => Ok(Answer::List(shim.containers.values().filter_map(Container::state).collect())),
+        Request::List if shim.is_starting() => return shim.lists.push(reply),
+        Request::List => Ok(list(shim)),
         Request::Close => close(shim).map(|()| Answer::Done),
     };
     shim.reply(reply, answer);
@@ -98,8 +99,20 @@ fn fork_start(shim: &mut Shim, reply: Reply, run: ContainerRun) -> io::Result<Co
     Ok(container)
 }
 
+fn list(shim: &Shim) -> Answer {
+    Answer::List(shim.containers.values().filter_map(Container::state).collect())
+}
+
 /// The starting fork has reported, or died.
 pub fn started(shim: &mut Shim, key: u64) {
+    end_start(shim, key);
+    if !shim.is_starting() {
+        let answer = list(shim);
+        std::mem::take(&mut shim.lists).into_iter().for_each(|reply| shim.reply(reply, Ok(answer.clone())));
+    }
+}
+
+fn end_start(shim: &mut Shim, key: u64) {
     let Some(container) = shim.containers.get_mut(&key) else { return };
     let Phase::Starting { report, reply } = &mut container.phase else { return };
     let reply = *reply;

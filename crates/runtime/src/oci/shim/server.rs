@@ -28,6 +28,9 @@ pub struct Shim {
     pub pause: Option<Pid>,
     pub containers: BTreeMap<u64, Container>,
     pub execs: BTreeMap<u64, Exec>,
+    /// Who has asked for everything while something was starting: an agent that follows one that died must not miss what
+    /// that one had begun.
+    pub lists: Vec<Reply>,
     pub next_key: u64,
     connections: BTreeMap<u64, Connection>,
     listener: UnixListener,
@@ -77,6 +80,7 @@ fn open(sandbox: &str, logs: &str, cgroup: &str) -> io::Result<Shim> {
         pause: None,
         containers: BTreeMap::new(),
         execs: BTreeMap::new(),
+        lists: Vec::new(),
         next_key: 0,
         connections: BTreeMap::new(),
         unclaimed: BTreeMap::new(),
