@@ -153,6 +153,8 @@ impl Engine {
             return BTreeSet::new();
         }
         self.generation = assign.generation;
+        // Whoever sends a set may not know what was said before: it is sent again when a session was broken.
+        self.said = None;
         let assigned: BTreeSet<TaskId> = assign.tasks.iter().map(|spec| spec.id.clone()).collect();
         if mutated(Mutation::AbsentMeansGone) {
             self.tasks.retain(|id, _| assigned.contains(id));

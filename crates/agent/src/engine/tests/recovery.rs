@@ -1,6 +1,7 @@
 //! The agent dies and comes back: nothing is started twice, nothing is lost.
 
 use super::script::check;
+use crate::engine::*;
 use expect_test::expect;
 
 #[test]
@@ -28,6 +29,18 @@ fn what_runs_is_adopted() {
             healthy app -> wake@30;
         "#]],
     );
+}
+
+/// What was said in a session that broke is lost, and nothing else may have happened since.
+#[test]
+fn a_set_that_is_sent_again_is_answered_again() {
+    let mut engine = Engine::new();
+    engine.handle(Time(0), Event::Recovered(Inventory::default()));
+    let mut reports = |generation| {
+        let effects = engine.handle(Time(0), Event::Assigned(Assign { generation, tasks: vec![] }));
+        effects.iter().filter(|effect| matches!(effect, Effect::Report(_))).count()
+    };
+    assert_eq!([5, 5, 4].map(&mut reports), [1, 1, 0]);
 }
 
 #[test]
