@@ -83,7 +83,7 @@ impl Core {
         self.again_at.or(now).or_else(|| self.driver.next_wake())
     }
 
-    /// What a node says is part of the next group, and of those after it until one is kept.
+    /// What a node says comes first in the next group, and in those after it until one is kept.
     pub fn hear(&mut self, node: NodeId, word: Word) {
         self.joining.retain(|joining| *joining != node || matches!(word, Word::Report(_)));
         match word {
@@ -100,11 +100,11 @@ impl Core {
         let mut tx = Tx::new(self.image.clone());
         let start = tx.savepoint();
         let mut settles = Vec::with_capacity(batch.len());
-        for work in batch {
-            settles.push(work(&mut Turn { tx: &mut tx, now, rng: &mut self.rng }));
-        }
         if let Some(workloads) = self.workloads.as_ref().filter(|_| !self.words.is_empty()) {
             self.words.apply(workloads, &mut Call::internal(now, self.rng.fork()), &mut tx);
+        }
+        for work in batch {
+            settles.push(work(&mut Turn { tx: &mut tx, now, rng: &mut self.rng }));
         }
         let changes = tx.changes_since(&start);
         self.driver.hint(&tx, &changes);

@@ -3,7 +3,7 @@
 
 use crate::core::{self, Core, Settle, Work};
 use crate::service::{Encode, Prepared};
-use crate::{Call, Caller, Services, Word};
+use crate::{Call, Caller, Services, Word, Workloads};
 use arc_swap::ArcSwap;
 use base::{Clock, Rng, Scope};
 use bytes::Bytes;
@@ -203,10 +203,10 @@ impl Writer {
             }
             Message::Report(node, report) => self.core.hear(node, Word::Report(report)),
             Message::Reset(answer) => {
-                works.push(forget_everything(answer));
-                for facts in self.nodes.values().map(|(facts, _)| facts.clone()) {
-                    self.core.hear(facts.id.clone(), Word::Joined(facts));
-                }
+                let nodes: Vec<NodeFacts> = self.nodes.values().map(|(facts, _)| facts.clone()).collect();
+                works.push(forget_everything(self.plane.services.workloads(), nodes.clone(), answer));
+                // They are told that they have nothing to run any more.
+                nodes.into_iter().for_each(|facts| self.core.hear(facts.id.clone(), Word::Joined(facts)));
             }
             Message::Stop => return false,
         }
@@ -236,9 +236,16 @@ impl Writer {
     }
 }
 
-fn forget_everything(answer: oneshot::Sender<Result<(), wire::Error>>) -> Work {
+/// But not who is connected.
+fn forget_everything(
+    workloads: Option<Workloads>,
+    nodes: Vec<NodeFacts>,
+    answer: oneshot::Sender<Result<(), wire::Error>>,
+) -> Work {
     Box::new(move |turn| {
         turn.tx.clear();
+        let mut call = Call::internal(turn.now, turn.rng.fork());
+        workloads.iter().for_each(|workloads| nodes.iter().for_each(|facts| (workloads.joined)(&mut call, turn.tx, facts)));
         Box::new(move |kept: &Result<(), store::Error>| {
             // Nobody waits for the answer of a caller that has gone away.
             let _ = answer.send(kept.as_ref().copied().map_err(core::not_kept));
