@@ -27,6 +27,14 @@ READY_SECONDS = 30
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="starting containers needs root")
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "last: run after all others, because what it waits for takes its time")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 class Server:
     """One `slipway up`; `kill` is SIGKILL, `start` again adopts what runs."""
 

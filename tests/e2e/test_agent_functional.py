@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import stat
+from typing import NamedTuple
 
 import images
 import pytest
 import registry
 import wire
-from conftest import CASES, needs_root
-from tasks import by_name, run, stop_all, wait, watch
+from conftest import CASES, needs_root, serving
+from tasks import by_name, run, wait, watch
 
 FOLDER = CASES / "agent-functional"
 REGISTRY_PORT = 51670
@@ -22,6 +23,8 @@ LONG = {"Cmd": ["sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait"]}
 SERVE = {"Cmd": ["sh", "-c", "mkdir -p /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www"]}
 PARALLEL = ("busybox", "ubuntu", "consul", "debian", "httpd", "redis", "nginx", "registry")
 RENAMED = {"portBindings": "portMappings"}
+# These sleep for a minute, or end by stop timeouts: other tests are run meanwhile.
+LAST = ("ContainerOrderingHealthy", "LinkVolumeDependencies")
 # Cases that this machine or this release cannot pass, each with its reason.
 BEYOND = {"Domainname": "ECS has no `domainname`: clients refuse it, and AWS does not see it"}
 
@@ -34,16 +37,25 @@ pytestmark = [
 def cases():
     found = json.loads((FOLDER / "cases.json").read_text()) if FOLDER.exists() else []
     marks = {name: pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True) for name, reason in BEYOND.items()}
+    marks.update(dict.fromkeys(LAST, pytest.mark.last))
     return [pytest.param(case, id=case["name"], marks=marks.get(case["name"], ())) for case in found]
 
 
-@pytest.fixture(scope="module")
-def started(server):
-    """All cases at once: some sleep for a minute. The task of each by its name."""
-    with registry.serving(REGISTRY_PORT, stored()) as asked, disk():
-        tasks = {case.values[0]["name"]: start(server.client(), case.values[0]) for case in cases()}
-        yield tasks, asked
-        stop_all(server.client())
+class Started(NamedTuple):
+    ecs: object
+    # The task of each case by its name.
+    tasks: dict
+    # Paths that were asked of the registry.
+    asked: list
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory):
+    """All cases at once, on a server of their own."""
+    directory = tmp_path_factory.mktemp("functional") / "data"
+    with registry.serving(REGISTRY_PORT, stored()) as asked, disk(), serving(directory) as server:
+        ecs = server.client()
+        yield Started(ecs, {case.values[0]["name"]: start(ecs, case.values[0]) for case in cases()}, asked)
 
 
 def stored():
@@ -78,8 +90,8 @@ def modern(value):
 
 
 @pytest.mark.parametrize("case", cases())
-def test_the_field_takes_effect(ecs, started, case):
-    arn = started[0][case["name"]]
+def test_the_field_takes_effect(started, case):
+    ecs, arn = started.ecs, started.tasks[case["name"]]
     task = wait(ecs, "stopped", arn) if case["exitCodes"] else was_running(ecs, arn)
     codes = {name: by_name(task)[name].get("exitCode") for name in case["exitCodes"]}
     assert codes == case["exitCodes"], task
@@ -93,8 +105,7 @@ def was_running(ecs, arn):
     return task
 
 
-def test_images_pulled_at_once_are_pulled_once(ecs, started):
-    tasks, asked = started
-    was_running(ecs, tasks["ParallelPull"])
-    blobs = collections.Counter(path for path in asked if "/blobs/" in path)
-    assert {count for path, count in blobs.items()} == {1}, blobs
+def test_images_pulled_at_once_are_pulled_once(started):
+    was_running(started.ecs, started.tasks["ParallelPull"])
+    blobs = collections.Counter(path for path in started.asked if "/blobs/" in path)
+    assert set(blobs.values()) == {1}, blobs

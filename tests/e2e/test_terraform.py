@@ -1,0 +1,74 @@
+"""The official Terraform provider: applies, sees no difference, changes, destroys. It reads answers more closely than any client."""
+
+import glob
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT, needs_root
+
+# Where Terraform itself looks for providers that were put there, and where packages of them are unpacked.
+PLACES = [
+    os.environ.get("TF_PLUGIN_DIR", ""),
+    os.environ.get("TF_PLUGIN_CACHE_DIR", ""),
+    "~/.terraform.d/plugins",
+    "~/.terraform.d/plugin-cache",
+    "~/.local/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+    "/opt/*",
+]
+PROVIDER = "registry.terraform.io/hashicorp/aws/*/linux_*/terraform-provider-aws*"
+
+
+def mirror():
+    """The first of the places that holds the AWS provider."""
+    places = [found for place in PLACES if place for found in glob.glob(os.path.expanduser(place))]
+    return next((place for place in places if glob.glob(f"{place}/{PROVIDER}")), None)
+
+
+pytestmark = [
+    needs_root,
+    pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform on PATH"),
+    pytest.mark.skipif(not mirror(), reason="no AWS provider in the usual places for plugins, nor in TF_PLUGIN_DIR"),
+]
+
+@pytest.fixture
+def terraform(own, tmp_path):
+    shutil.copy(ROOT / "tests/e2e/terraform/main.tf", tmp_path)
+    settings = tmp_path / "terraform.rc"
+    settings.write_text(f'provider_installation {{ filesystem_mirror {{ path = "{mirror()}" }} }}')
+    environment = {**os.environ, "TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+
+    def terraform(command, *arguments, insights="enabled", image="busybox"):
+        variables = {"TF_VAR_endpoint": own.endpoint, "TF_VAR_insights": insights, "TF_VAR_image": image}
+        done = subprocess.run(
+            ["terraform", command, "-no-color", "-input=false", *arguments],
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"terraform {command}\n{done.stdout}\n{done.stderr}"
+
+    terraform("init")
+    return terraform
+
+
+def test_apply_plan_change_destroy(own, terraform):
+    ecs = own.client()
+    terraform("apply", "-auto-approve")
+    terraform("plan", "-detailed-exitcode")  # Exits with 2 if anything would change.
+    cluster = ecs.describe_clusters(clusters=["from-terraform"], include=["TAGS", "SETTINGS"])["clusters"][0]
+    assert {tag["key"]: tag["value"] for tag in cluster["tags"]} == {"owner": "terraform", "insights": "enabled"}
+    assert sorted(cluster["capacityProviders"]) == ["FARGATE", "FARGATE_SPOT"]
+
+    terraform("apply", "-auto-approve", insights="disabled", image="busybox:latest")
+    terraform("plan", "-detailed-exitcode", insights="disabled", image="busybox:latest")
+    assert ecs.describe_task_definition(taskDefinition="from-terraform-bridge")["taskDefinition"]["revision"] == 2
+
+    terraform("destroy", "-auto-approve")
+    assert ecs.describe_clusters(clusters=["from-terraform"])["clusters"][0]["status"] == "INACTIVE"
+    assert ecs.list_task_definitions(familyPrefix="from-terraform-bridge")["taskDefinitionArns"] == []
