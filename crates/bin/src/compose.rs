@@ -11,6 +11,7 @@ use base::{Rng, SystemClock};
 use ecs::task::Task;
 use kernel::Plane;
 use link::{PlaneEnd, ToNode, ToPlane};
+use net::Network;
 use net::linux::LinuxNetwork;
 use runtime::oci::{OciConfig, OciRuntime};
 use runtime::{ContainerId, Runtime};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::backend::file::File;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 const SIGKILL: i32 = 9;
@@ -44,6 +45,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     http: JoinHandle<()>,
     writer: std::thread::JoinHandle<()>,
+    network: Arc<LinuxNetwork>,
     agent: Agent,
 }
 
@@ -55,12 +57,18 @@ impl Server {
         let (plane, writer) = start_plane(&config)?;
         let images = Arc::new(Images::open(&config)?);
         let runtime: Arc<dyn Runtime> = Arc::new(OciRuntime::new(oci(&config))?);
-        let agent = start_agent(&config, &plane, Arc::clone(&runtime), Arc::clone(&images)).await?;
+        let network = Arc::new(LinuxNetwork::new(network(&config, address.port())?)?);
+        let (plane_end, node_end) = link::local();
+        tokio::spawn(listen(plane.clone(), plane_end));
+        let settings = node(&config, address.port());
+        let mut feed = plane.feed();
+        let agent = Agent::start(settings, Arc::clone(&runtime), Arc::clone(&network) as _, Arc::clone(&images) as _, node_end).await?;
+        connected(&plane, &mut feed, &agent.facts().id).await?;
         let keys = Keys::new(&config);
         let server = Arc::new(Server { config, address, plane, keys, images, runtime });
         let (stop, stopped) = watch::channel(false);
         let http = tokio::spawn(http::serve(listener, Arc::clone(&server), stopped));
-        Ok(Running { server, stop, http, writer, agent })
+        Ok(Running { server, stop, http, writer, network, agent })
     }
 
     pub async fn load_image(&self, file: &Path) -> anyhow::Result<Vec<serde_json::Value>> {
@@ -83,12 +91,18 @@ impl Server {
 }
 
 impl Running {
-    /// Requests under way are answered; containers go on.
+    /// Returns only if the agent dies: a server without it would accept what nobody runs.
+    pub async fn failed(&mut self) {
+        self.agent.failed().await;
+    }
+
+    /// Requests under way are answered; containers go on. A host that holds none is left as it was found.
     pub async fn stop(self) {
         // Without a listener left the server has stopped already.
         let _ = self.stop.send(true);
         let _ = self.http.await;
         self.agent.stop().await;
+        leave(self.network).await;
         self.server.plane.stop();
         let writer = self.writer;
         let _ = tokio::task::spawn_blocking(move || writer.join()).await;
@@ -127,7 +141,7 @@ fn name(data_dir: &Path) -> String {
     format!("slipway-{:04x}", (hash >> 16) ^ (hash & 0xffff))
 }
 
-fn network(config: &Config) -> anyhow::Result<net::linux::Config> {
+fn network(config: &Config, port: u16) -> anyhow::Result<net::linux::Config> {
     let mut network = net::linux::Config::new(config.data_dir.join("net"));
     network.table = name(&config.data_dir);
     if let Some((_, suffix)) = network.table.split_once('-') {
@@ -135,7 +149,7 @@ fn network(config: &Config) -> anyhow::Result<net::linux::Config> {
     }
     network.subnet = config.subnet.as_deref().map(str::parse).transpose().context("subnet")?;
     network.dynamic_ports = config.dynamic_ports.map(|(first, last)| first..=last);
-    network.reserved_ports.insert(config.listen.port());
+    network.reserved_ports.insert(port);
     Ok(network)
 }
 
@@ -149,13 +163,33 @@ fn oci(config: &Config) -> OciConfig {
     }
 }
 
-async fn start_agent(config: &Config, plane: &Plane, runtime: Arc<dyn Runtime>, images: Arc<Images>) -> anyhow::Result<Agent> {
-    let network = Arc::new(LinuxNetwork::new(network(config)?)?);
-    let (plane_end, node_end) = link::local();
-    tokio::spawn(listen(plane.clone(), plane_end));
-    let mut settings = agent::Config::new(&config.data_dir, &config.account, &config.region);
-    settings.reserved_ports.push(config.listen.port());
-    Ok(Agent::start(settings, runtime, network, images, node_end).await?)
+fn node(config: &Config, port: u16) -> agent::Config {
+    let mut node = agent::Config::new(&config.data_dir, &config.account, &config.region);
+    node.reserved_ports.push(port);
+    node
+}
+
+/// Until the plane knows its node: a task asked for at once would be refused for want of one.
+async fn connected(plane: &Plane, feed: &mut broadcast::Receiver<Arc<Vec<store::Change>>>, node: &str) -> anyhow::Result<()> {
+    while !plane.image().get::<ecs::node::Node>(node).is_some_and(|node| node.connected) {
+        if matches!(feed.recv().await, Err(broadcast::error::RecvError::Closed)) {
+            anyhow::bail!("the plane ended before its node was there");
+        }
+    }
+    Ok(())
+}
+
+/// Takes routes, links and firewall rules away again if no container needs them.
+async fn leave(network: Arc<LinuxNetwork>) {
+    let Some(network) = Arc::into_inner(network) else { return };
+    let result = match network.list().await {
+        Ok(attachments) if attachments.is_empty() => network.teardown_all().await,
+        Ok(_) => return,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = result {
+        tracing::warn!(%error, "the network was not taken down");
+    }
 }
 
 /// What the node says becomes work of the writer; what the writer assigns is sent without waiting.

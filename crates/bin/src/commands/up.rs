@@ -5,12 +5,13 @@ use crate::config::Config;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let running = Server::start(config).await?;
+    let mut running = Server::start(config).await?;
     announce(&running.server);
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+        () = running.failed() => anyhow::bail!("the agent failed; its containers go on, start the server again"),
     }
     running.stop().await;
     Ok(())
