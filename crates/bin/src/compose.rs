@@ -62,7 +62,8 @@ impl Server {
         tokio::spawn(listen(plane.clone(), plane_end));
         let settings = node(&config, address.port());
         let mut feed = plane.feed();
-        let agent = Agent::start(settings, Arc::clone(&runtime), Arc::clone(&network) as _, Arc::clone(&images) as _, node_end).await?;
+        let agent =
+            Agent::start(settings, Arc::clone(&runtime), Arc::clone(&network) as _, Arc::clone(&images) as _, node_end).await?;
         connected(&plane, &mut feed, &agent.facts().id).await?;
         let keys = Keys::new(&config);
         let server = Arc::new(Server { config, address, plane, keys, images, runtime });
@@ -118,7 +119,7 @@ fn create_private(directory: &Path) -> anyhow::Result<()> {
 }
 
 fn start_plane(config: &Config) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
-    let backend = File::open(&config.data_dir.join("state.redb"))?;
+    let backend = File::open(config.data_dir.join("state.redb"))?;
     let services = Arc::new(services::all());
     let (plane, writer) = Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?;
     let retention = Duration::from_secs(config.stopped_task_retention_seconds);

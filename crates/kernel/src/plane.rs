@@ -2,7 +2,7 @@
 //! Work that waits while a group commits becomes the next group.
 
 use crate::core::{self, Core, Settle, Work};
-use crate::service::{Encode, Prepared};
+use crate::service::{Answer, Prepared, WriteRun};
 use crate::{Call, Caller, Services, Word, Workloads};
 use arc_swap::ArcSwap;
 use base::{Clock, Rng, Scope};
@@ -90,11 +90,7 @@ impl Plane {
         encode()
     }
 
-    async fn write(
-        &self,
-        who: Who,
-        run: Box<dyn FnOnce(&mut Call, &mut store::Tx) -> Result<Encode, wire::Error> + Send>,
-    ) -> Result<Encode, wire::Error> {
+    async fn write(&self, who: Who, run: WriteRun) -> Answer {
         let (answer, answered) = oneshot::channel();
         // A client that has gone away is no error: what it asked for is done.
         let work = core::transaction(who, run, move |result| drop(answer.send(result)));

@@ -14,12 +14,20 @@ use wire::{Model, Operation};
 /// Encodes an answer outside the writer.
 pub type Encode = Box<dyn FnOnce() -> Result<Bytes, wire::Error> + Send>;
 
+/// What running a request led to.
+pub type Answer = Result<Encode, wire::Error>;
+pub type WriteRun = Box<dyn FnOnce(&mut Call, &mut Tx) -> Answer + Send>;
+pub type ReadRun = Box<dyn FnOnce(&mut Call, &Image) -> Answer + Send>;
+/// An operation's function, as it stands in the table.
+pub type WriteHandler<Op, E> = fn(&mut Call, &mut Tx, <Op as Operation>::Input) -> Result<<Op as Operation>::Output, E>;
+pub type ReadHandler<Op, E> = fn(&mut Call, &Image, <Op as Operation>::Input) -> Result<<Op as Operation>::Output, E>;
+
 /// A decoded request, ready to run where it belongs.
 pub enum Prepared {
     /// On the writer, durable before it is answered.
-    Write(Box<dyn FnOnce(&mut Call, &mut Tx) -> Result<Encode, wire::Error> + Send>),
+    Write(WriteRun),
     /// Anywhere, on the newest published image.
-    Read(Box<dyn FnOnce(&mut Call, &Image) -> Result<Encode, wire::Error> + Send>),
+    Read(ReadRun),
 }
 
 type Prepare = Box<dyn Fn(&'static Model, &[u8]) -> Result<Prepared, wire::Error> + Send + Sync>;
@@ -39,7 +47,7 @@ impl Service {
     }
 
     /// An operation that may change rows.
-    pub fn on<Op, E>(mut self, handler: fn(&mut Call, &mut Tx, Op::Input) -> Result<Op::Output, E>) -> Service
+    pub fn on<Op, E>(mut self, handler: WriteHandler<Op, E>) -> Service
     where
         Op: Operation + 'static,
         Op::Output: 'static,
@@ -58,7 +66,7 @@ impl Service {
     }
 
     /// An operation that only looks.
-    pub fn read<Op, E>(mut self, handler: fn(&mut Call, &Image, Op::Input) -> Result<Op::Output, E>) -> Service
+    pub fn read<Op, E>(mut self, handler: ReadHandler<Op, E>) -> Service
     where
         Op: Operation + 'static,
         Op::Output: 'static,

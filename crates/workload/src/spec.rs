@@ -223,10 +223,23 @@ pub enum VolumeSource {
     /// Empty at task start, gone with the task.
     Task,
     /// A path of the host; created when missing, as Docker does.
-    Host { path: String },
+    Host {
+        path: String,
+    },
     /// A Docker volume: task-scoped or shared and kept.
-    Docker { name: String, shared: bool, autoprovision: bool, driver: String, options: BTreeMap<String, String>, labels: BTreeMap<String, String> },
-    Efs { file_system: String, root: String, options: BTreeMap<String, String> },
+    Docker {
+        name: String,
+        shared: bool,
+        autoprovision: bool,
+        driver: String,
+        options: BTreeMap<String, String>,
+        labels: BTreeMap<String, String>,
+    },
+    Efs {
+        file_system: String,
+        root: String,
+        options: BTreeMap<String, String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -18,7 +18,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{broadcast, mpsc, watch};
 use wire::sigv4;
 
-type Answer = Result<Response<Body>, Response<Body>>;
+type Answer = Result<Response<Body>, Refusal>;
+
+struct Refusal(StatusCode, String);
+
+fn refused<T>(status: StatusCode, why: impl ToString) -> Result<T, Refusal> {
+    Err(Refusal(status, why.to_string()))
+}
 
 pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>) -> Response<Body> {
     if path == "health" {
@@ -38,9 +44,9 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         ("GET", "logs") => logs_of(server, &scope, rest, &query),
         ("GET", "watch") => watch_task(server, &scope, rest),
         ("POST", "kill") => kill(server, &scope, rest).await,
-        _ => Err(plain(StatusCode::NOT_FOUND, "no such endpoint")),
+        _ => refused(StatusCode::NOT_FOUND, "no such endpoint"),
     };
-    result.unwrap_or_else(|error| error)
+    result.unwrap_or_else(|Refusal(status, why)| plain(status, why))
 }
 
 /// Forgets every row of every account. Exists behind a flag, for test suites.
@@ -61,11 +67,11 @@ fn parameters(query: &str) -> BTreeMap<&str, &str> {
 
 async fn list(server: &Server) -> Answer {
     let images = server.images().await;
-    images.map(|images| json(&images)).map_err(|error| plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+    images.map(|images| json(&images)).map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
 }
 
 async fn load(server: &Server, mut incoming: Incoming) -> Answer {
-    let failed = |error: &dyn std::fmt::Display| plain(StatusCode::BAD_REQUEST, error.to_string());
+    let failed = |error: &dyn std::fmt::Display| Refusal(StatusCode::BAD_REQUEST, error.to_string());
     let file = match receive(server, &mut incoming).await {
         Ok(file) => file,
         Err(error) => {
@@ -91,13 +97,13 @@ async fn receive(server: &Server, incoming: &mut Incoming) -> std::io::Result<te
 }
 
 /// A task of the caller's account by its id or the beginning of it.
-fn find(server: &Server, scope: &Scope, id: &str) -> Result<Task, Response<Body>> {
+fn find(server: &Server, scope: &Scope, id: &str) -> Result<Task, Refusal> {
     let image = server.plane.image();
     let mut found = image.scan::<Task>().filter(|task| task.scope.account == scope.account && task.id.starts_with(id));
     match (found.next(), found.next()) {
         (Some(task), None) => Ok(task.clone()),
-        (Some(_), Some(_)) => Err(plain(StatusCode::BAD_REQUEST, format!("more than one task begins with {id}"))),
-        (None, _) => Err(plain(StatusCode::NOT_FOUND, format!("no task {id}"))),
+        (Some(_), Some(_)) => refused(StatusCode::BAD_REQUEST, format!("more than one task begins with {id}")),
+        (None, _) => refused(StatusCode::NOT_FOUND, format!("no task {id}")),
     }
 }
 
