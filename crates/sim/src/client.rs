@@ -1,94 +1,179 @@
-//! A pretended user: calls the API at random, repeats calls whose answer was lost, and remembers what was acknowledged.
+//! Pretended users: they call the API at random, repeat what was not answered, and remember what they were told.
 
-use base::Rng;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+mod ask;
+mod check;
+
+pub use ask::{activate, stop};
+pub use check::{check, list};
+
+use crate::plane::Answer;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub struct Client {
-    /// ARNs of tasks whose RunTask was answered.
-    pub acknowledged: Vec<String>,
-    /// What was asked with a token and not answered: asked again, the same way, it must not make a second task.
-    unanswered: Vec<Value>,
-    /// Token -> the tasks it was answered with.
-    pub by_token: BTreeMap<String, Vec<String>>,
-    tokens: u64,
+    /// By `clientToken`, which is the `startedBy` of what it makes.
+    pub runs: BTreeMap<String, Run>,
+    /// ARNs of tasks that some answer named.
+    pub known: Vec<String>,
+    /// By task id.
+    pub stops: BTreeMap<String, Stop>,
+    /// Container instances by ARN: what was said of them last, if nothing about them is under way.
+    pub drains: BTreeMap<String, Option<bool>>,
+    /// Asked again, the same way.
+    again: Vec<Request>,
+    pub waiting: BTreeMap<u64, Request>,
+    numbers: u64,
 }
 
-pub const FAMILIES: [&str; 6] = ["server", "job", "chain", "pair", "port", "big"];
-
-/// What the user registers before anything else. Names that begin with `job` end by themselves (see `node`).
-pub fn definitions() -> Vec<Value> {
-    let container = |name: &str, memory: u32| json!({ "name": name, "image": "app", "memory": memory, "cpu": 64 });
-    let with = |mut container: Value, members: Value| {
-        let members = members.as_object().cloned().unwrap_or_default();
-        container.as_object_mut().into_iter().for_each(|c| c.extend(members.clone()));
-        container
-    };
-    let after = |name: &str, condition: &str| json!([{ "containerName": name, "condition": condition }]);
-    let check = json!({ "command": ["CMD", "true"], "interval": 5, "retries": 1 });
-    vec![
-        json!({ "family": "server", "containerDefinitions": [container("server", 128)] }),
-        json!({ "family": "job", "containerDefinitions": [container("job", 64)] }),
-        json!({ "family": "chain", "containerDefinitions": [
-            with(container("job-first", 32), json!({ "essential": false })),
-            with(container("second", 32), json!({ "dependsOn": after("job-first", "SUCCESS") })),
-        ] }),
-        json!({ "family": "pair", "containerDefinitions": [
-            with(container("checked", 32), json!({ "healthCheck": check })),
-            with(container("job-then", 32), json!({ "essential": false, "dependsOn": after("checked", "HEALTHY") })),
-        ] }),
-        json!({ "family": "port", "containerDefinitions": [
-            with(container("web", 32), json!({ "portMappings": [{ "containerPort": 80, "hostPort": 8080 }] })),
-        ] }),
-        json!({ "family": "big", "containerDefinitions": [container("server", 900)] }),
-    ]
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub operation: &'static str,
+    pub input: Value,
 }
+
+pub struct Run {
+    input: Value,
+    attempts: u32,
+    /// Refused when it was repeated: what the first attempt made, nobody will say.
+    pub is_abandoned: bool,
+    /// The ids of its tasks.
+    pub answered: Option<BTreeSet<String>>,
+}
+
+impl Run {
+    fn made_something(&self) -> bool {
+        self.answered.as_ref().is_some_and(|tasks| !tasks.is_empty())
+    }
+}
+
+#[derive(Default)]
+pub struct Stop {
+    pub reasons: BTreeSet<String>,
+    pub is_acknowledged: bool,
+}
+
+pub const UPDATE_INSTANCES: &str = "UpdateContainerInstancesState";
 
 impl Client {
-    /// The next call: operation and input.
-    pub fn next(&mut self, rng: &mut Rng) -> (&'static str, Value) {
-        match rng.below(10) {
-            0..=4 => ("RunTask", self.run_task(rng)),
-            5..=7 => match rng.pick(&self.acknowledged) {
-                Some(task) => ("StopTask", json!({ "task": task, "reason": "the user said so" })),
-                None => ("ListTasks", json!({})),
-            },
-            8 => ("DescribeTasks", json!({ "tasks": self.acknowledged.iter().rev().take(100).collect::<Vec<_>>() })),
-            _ => ("ListTasks", json!({ "desiredStatus": "STOPPED" })),
+    pub fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    pub fn sends(&mut self, call: u64, request: Request) {
+        let input = &request.input;
+        match request.operation {
+            "RunTask" => {
+                let run = Run { input: input.clone(), attempts: 0, is_abandoned: false, answered: None };
+                self.runs.entry(text(&input["clientToken"])).or_insert(run).attempts += 1;
+            }
+            "StopTask" => {
+                let stop = self.stops.entry(id_of(&text(&input["task"])).to_owned()).or_default();
+                stop.reasons.insert(text(&input["reason"]));
+            }
+            UPDATE_INSTANCES => self.drains.extend(instances(input).map(|arn| (arn, None))),
+            _ => {}
+        }
+        self.waiting.insert(call, request);
+    }
+
+    /// The answer never came, or was that it did not work.
+    pub fn misses(&mut self, call: u64) {
+        let Some(request) = self.waiting.remove(&call) else { return };
+        let is_repeated = request.operation == "RunTask" && self.is_open(&request) || request.operation == "StopTask";
+        if is_repeated {
+            self.again.push(request);
         }
     }
 
-    fn run_task(&mut self, rng: &mut Rng) -> Value {
-        if let Some(again) = self.unanswered.pop() {
-            return again;
-        }
-        self.tokens += 1;
-        let family = FAMILIES[rng.below(FAMILIES.len() as u64) as usize];
-        json!({ "taskDefinition": family, "count": 1 + rng.below(3), "clientToken": format!("token-{}", self.tokens) })
+    /// Not one that was sent to be refused.
+    fn is_open(&self, request: &Request) -> bool {
+        self.runs.get(&text(&request.input["clientToken"])).is_some_and(|run| run.input == request.input && run.answered.is_none())
     }
 
-    /// `None`: the answer never came.
-    pub fn answered(&mut self, operation: &str, input: &Value, answer: Option<&Value>) -> Result<(), String> {
-        if operation != "RunTask" {
-            return Ok(());
+    /// Something of this request is wrong: not said to whoever would repeat it.
+    pub fn hears(&mut self, call: u64, answer: &Answer) -> Result<(), String> {
+        let Some(Request { operation, input }) = self.waiting.remove(&call) else { return Ok(()) };
+        match (operation, answer) {
+            ("RunTask", answer) => self.ran(&input, answer),
+            ("StartTask", Ok(answer)) => {
+                self.known.extend(arns(answer));
+                Ok(())
+            }
+            ("StopTask", Ok(_)) => {
+                self.stops.entry(id_of(&text(&input["task"])).to_owned()).or_default().is_acknowledged = true;
+                Ok(())
+            }
+            (UPDATE_INSTANCES, Ok(_)) => {
+                self.updated(&input);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        let Some(answer) = answer else {
-            self.unanswered.push(input.clone());
-            return Ok(());
-        };
-        let tasks: Vec<String> = answer["tasks"].as_array().into_iter().flatten().filter_map(arn).collect();
-        let token = input["clientToken"].as_str().unwrap_or_default().to_owned();
-        if let Some(before) = self.by_token.insert(token.clone(), tasks.clone())
-            && before != tasks
-        {
-            return Err(format!("{token} was answered with {before:?}, then with {tasks:?}"));
+    }
+
+    fn ran(&mut self, input: &Value, answer: &Answer) -> Result<(), String> {
+        let token = text(&input["clientToken"]);
+        let Some(run) = self.runs.get_mut(&token) else { return Ok(()) };
+        let is_other = run.input != *input;
+        match answer {
+            Ok(_) if is_other => Err(format!("{token} was taken for another request, too")),
+            Err(error) if is_other && error.code == "ConflictException" => Ok(()),
+            Err(_) if run.attempts > 1 => {
+                run.is_abandoned = true;
+                Ok(())
+            }
+            Err(_) => {
+                run.answered.get_or_insert_default();
+                Ok(())
+            }
+            Ok(answer) => {
+                let tasks: Vec<String> = arns(answer).collect();
+                let ids: BTreeSet<String> = tasks.iter().map(|arn| id_of(arn).to_owned()).collect();
+                let before = run.answered.replace(ids.clone());
+                if before.as_ref().is_some_and(|before| *before != ids) {
+                    return Err(format!("{token} was answered with {before:?}, then with {ids:?}"));
+                }
+                self.known.extend(tasks);
+                Ok(())
+            }
         }
-        self.acknowledged.extend(tasks);
-        Ok(())
+    }
+
+    /// What is known of an instance is known only if nothing else about it is under way.
+    fn updated(&mut self, input: &Value) {
+        let is_draining = input["status"] == "DRAINING";
+        for arn in instances(input) {
+            let mut others = self.waiting.values().filter(|other| other.operation == UPDATE_INSTANCES);
+            let is_sure = !others.any(|other| instances(&other.input).any(|another| another == arn));
+            self.drains.insert(arn, is_sure.then_some(is_draining));
+        }
+    }
+
+    pub fn has_open_ends(&self) -> bool {
+        !self.again.is_empty() || !self.waiting.is_empty()
     }
 }
 
-fn arn(task: &Value) -> Option<String> {
-    task["taskArn"].as_str().map(str::to_owned)
+fn instances(input: &Value) -> impl Iterator<Item = String> {
+    input["containerInstances"].as_array().into_iter().flatten().map(text)
+}
+
+fn arns(answer: &Value) -> impl Iterator<Item = String> {
+    answer["tasks"].as_array().into_iter().flatten().map(|task| text(&task["taskArn"]))
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The last part of an ARN.
+pub fn id_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+/// The cluster in a task's ARN.
+pub fn cluster_of(arn: &str) -> &str {
+    arn.split('/').nth(1).unwrap_or_default()
 }

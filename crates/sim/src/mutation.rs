@@ -1,48 +1,70 @@
-//! Faults put into the system on purpose, to show that the oracles notice. A seed that survives a mutation proves nothing;
-//! a mutation that every seed survives proves an oracle blind.
+//! Faults put into the system on purpose, at its seams, to show that the oracles notice. A seed that survives a mutation
+//! proves nothing; a mutation that every seed survives proves an oracle blind.
 
 use std::str::FromStr;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutation {
-    /// A node's disk loses which generation it obeyed.
-    GenerationForgotten,
-    /// A node's disk loses its tasks: what it decided is decided again.
-    MemoryForgotten,
-    /// The inventory after an agent's crash says that nothing runs.
-    BlindInventory,
-    /// A node's report leaves out one task that it has.
-    FalseAbsence,
-    /// A node's exits are never told.
-    ExitsLost,
-    /// The plane's disk acknowledges a commit and loses it in the next crash.
-    CommitLost,
-    /// Closing a sandbox leaves its containers alive.
-    LeakyClose,
-    /// The plane is told of twice the memory that the node has.
-    BoastfulNode,
-    /// Time stands still for the plane: what it waits for never comes.
-    NoWakes,
+macro_rules! mutations {
+    ($($(#[$what:meta])* $name:ident,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutation { $($(#[$what])* $name,)* }
+
+        impl Mutation {
+            pub const ALL: [Mutation; [$(Mutation::$name),*].len()] = [$(Mutation::$name),*];
+        }
+    };
 }
 
-impl Mutation {
-    pub const ALL: [Mutation; 9] = [
-        Mutation::GenerationForgotten,
-        Mutation::MemoryForgotten,
-        Mutation::BlindInventory,
-        Mutation::FalseAbsence,
-        Mutation::ExitsLost,
-        Mutation::CommitLost,
-        Mutation::LeakyClose,
-        Mutation::BoastfulNode,
-        Mutation::NoWakes,
-    ];
+mutations! {
+    // -- a node
+    /// Its disk loses which generation it obeyed.
+    GenerationForgotten,
+    /// Its disk loses its tasks: what it decided is decided again.
+    TasksForgotten,
+    /// It says that something is on disk before it is.
+    MemoryBehind,
+    /// The inventory after a crash says that nothing runs.
+    BlindInventory,
+    /// A container whose start was under way when the agent crashed is in no inventory, and comes up all the same.
+    StartsInventoriedEarly,
+    ExitsUntold,
+    KillsLost,
+    /// Nobody wakes the engine when its time has come.
+    NodeSleeps,
+    /// Closing a sandbox leaves its containers alive.
+    LeakyClose,
+    /// Detaching does nothing.
+    LeakyDetach,
+    // -- what nodes say
+    /// A report leaves out one task that the node has.
+    FalseAbsence,
+    /// A task is STOPPED as soon as it is STOPPING: what it holds is given to others too early.
+    StoppedTooSoon,
+    ExitCodesMixed,
+    OutOfMemoryUntold,
+    // -- what nodes hear
+    SetsLost,
+    NothingSentOnRejoin,
+    // -- the plane's disk
+    /// It acknowledges a commit and loses it in the next crash.
+    CommitLost,
+    /// It keeps the first half of a commit's rows.
+    CommitTorn,
+    // -- the plane
+    /// Time stands still for it: what it waits for never comes.
+    NoWakes,
+    TokensIgnored,
+    /// StopTask is answered and not done.
+    StopsForgotten,
+    /// DRAINING is answered and not done.
+    DrainsForgotten,
+    /// A node's hello says twice the memory that it has.
+    BoastfulNode,
 }
 
 impl FromStr for Mutation {
     type Err = String;
     fn from_str(text: &str) -> Result<Mutation, String> {
-        let all = Mutation::ALL.iter().copied();
-        all.clone().find(|m| format!("{m:?}") == text).ok_or_else(|| format!("no mutation {text}; there are {:?}", Mutation::ALL))
+        let mut all = Mutation::ALL.iter().copied();
+        all.find(|m| format!("{m:?}") == text).ok_or_else(|| format!("no mutation {text}; there are {:?}", Mutation::ALL))
     }
 }

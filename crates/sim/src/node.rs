@@ -1,234 +1,302 @@
-//! One node: the real engine, its durable memory, and the host underneath. Performs effects as the shell does, except that
-//! each takes a while drawn from the seed and may be cut off by a crash of the agent.
+//! One node: an agent (the real engine behind the shell's outbox), its disk, and the host underneath. Performs effects as the
+//! shell does, except that each takes a while drawn from the seed, may fail, and may be cut off by a crash of the agent.
 
-use crate::Mutation;
-use crate::host::{Container, Host, Id};
-use agent::engine::{Effect, Engine, Event, Exit, Run, Task};
-use base::{Rng, Time};
-use std::collections::BTreeMap;
-use std::time::Duration;
-use workload::{Image, NodeFacts, Report, TaskId};
+mod effects;
+mod speech;
+
+use crate::host::{End, Host};
+use crate::mutation::Mutation;
+use crate::stage::{Stage, short};
+use crate::world::Event as WorldEvent;
+use agent::engine::{Effect, Engine, Event, Task};
+use agent::{Group, outbox::Outbox, outbox::Step};
+use base::Time;
+use link::{NodeEnd, ToPlane};
+use std::collections::{BTreeMap, BTreeSet};
+use workload::{NodeFacts, NodeId, TaskId, TaskPhase};
+
+/// Between tries to write to a disk that is full.
+const WRITE_AGAIN_MS: u64 = 1_000;
 
 pub struct Node {
+    pub id: NodeId,
+    /// What it really has.
     pub facts: NodeFacts,
+    /// The most it ever had.
+    pub most_memory_mib: u64,
     pub host: Host,
+    pub disk: Disk,
     /// `None` while the agent is down.
-    pub engine: Option<Engine>,
-    memory: Memory,
+    pub agent: Option<Agent>,
     /// Which life of the agent: results meant for an earlier one are lost.
-    pub incarnation: u64,
+    incarnation: u64,
+    /// Tasks whose shim was killed: what then fails need not have failed on purpose.
+    pub harmed: BTreeSet<TaskId>,
+    /// Containers that were started before what they depend on.
+    pub early_starts: Vec<String>,
+    /// The agent dies once it has begun something.
+    pub is_doomed: bool,
+    /// How far each task was when it was last told of, for the story.
+    told: BTreeMap<TaskId, TaskPhase>,
+}
+
+/// Survives the agent. Tasks as JSON, so that whatever memory does not keep is lost here too.
+#[derive(Default)]
+pub struct Disk {
+    pub generation: u64,
+    pub tasks: BTreeMap<TaskId, String>,
+    pub is_full: bool,
+}
+
+#[derive(Default)]
+pub struct Agent {
+    engine: Engine,
+    outbox: Outbox,
     pub wake_at: Option<Time>,
-    mutation: Option<Mutation>,
+    /// Until then nothing is heard: it waits.
+    is_recovered: bool,
+    early: Vec<Event>,
+    pub link: Option<Link>,
+    /// Effects under way, and the write that is.
+    doing: BTreeMap<u64, Effect>,
+    writing: Option<Group>,
+    begun: u64,
 }
 
-/// Survives the agent.
-#[derive(Default)]
-struct Memory {
-    generation: u64,
-    tasks: BTreeMap<TaskId, Task>,
+pub struct Link {
+    pub session: u64,
+    pub end: NodeEnd,
 }
 
-/// Something a host does after a while.
+/// Something that happens on a host after a while.
 pub enum Deed {
-    /// The rest of an effect: changes the host, then tells the engine if the agent that asked still lives.
-    Finish { incarnation: u64, effect: Effect },
-    /// A container ends by itself.
-    End { id: Id, runtime_id: String, code: i32, oom_killed: bool },
-}
-
-/// What performing led to, for the world to carry on.
-#[derive(Default)]
-pub struct Performed {
-    pub deeds: Vec<(Duration, Deed)>,
-    pub reports: Vec<Report>,
+    Inventory { incarnation: u64 },
+    Write { incarnation: u64 },
+    Finish { incarnation: u64, number: u64 },
+    /// The engine hears of it.
+    Tell { incarnation: u64, event: Event },
+    /// A program ends, by itself or by a signal.
+    End { runtime_id: String, code: i32, oom_killed: bool },
+    /// What nobody waits for any more (a mutation).
+    Late { effect: Effect },
 }
 
 impl Node {
-    pub fn new(facts: NodeFacts, mutation: Option<Mutation>) -> Node {
-        let (host, memory) = (Host::default(), Memory::default());
-        Node { facts, host, engine: None, memory, incarnation: 0, wake_at: None, mutation }
+    pub fn new(facts: NodeFacts) -> Node {
+        Node {
+            id: facts.id.clone(),
+            most_memory_mib: facts.memory_mib,
+            facts,
+            host: Host::default(),
+            disk: Disk::default(),
+            agent: None,
+            incarnation: 0,
+            harmed: BTreeSet::new(),
+            early_starts: Vec::new(),
+            is_doomed: false,
+            told: BTreeMap::new(),
+        }
     }
 
-    pub fn crash(&mut self) {
-        self.engine = None;
-        self.wake_at = None;
+    pub fn wake_at(&self) -> Option<Time> {
+        self.agent.as_ref()?.wake_at
+    }
+
+    /// What was under way was done or was not; nobody is told.
+    pub fn crash(&mut self, stage: &mut Stage) {
+        let Some(agent) = self.agent.take() else { return };
         self.incarnation += 1;
-        if self.mutation == Some(Mutation::GenerationForgotten) {
-            self.memory.generation = 0;
+        if let Some(group) = agent.writing.filter(|_| !self.disk.is_full && stage.rng.chance(50)) {
+            self.disk.write(group);
         }
-        if self.mutation == Some(Mutation::MemoryForgotten) {
-            self.memory.tasks.clear();
+        for effect in agent.doing.into_values() {
+            let is_start = matches!(effect, Effect::Start { .. });
+            if is_start && stage.is(Mutation::StartsInventoriedEarly) {
+                let deed = Deed::Late { effect };
+                stage.plan_within(150, WorldEvent::Deed { node: self.id.clone(), deed });
+            } else if !matches!(effect, Effect::Pull { .. } | Effect::Probe { .. }) && stage.rng.chance(50) {
+                self.finish(effect, stage);
+            }
+        }
+        if stage.is(Mutation::GenerationForgotten) {
+            self.disk.generation = 0;
+        }
+        if stage.is(Mutation::TasksForgotten) {
+            self.disk.tasks.clear();
         }
     }
 
-    pub fn recover(&mut self, now: Time, rng: &mut Rng) -> Performed {
-        self.engine = Some(Engine::new());
+    /// The shell says hello first, if there is anybody to hear it, and takes its inventory behind that.
+    pub fn rise(&mut self, link: Option<Link>, stage: &mut Stage) {
+        self.told.clear();
+        self.agent = Some(Agent { link, ..Agent::default() });
+        self.say_hello(stage);
+        let deed = Deed::Inventory { incarnation: self.incarnation };
+        stage.plan_within(150, WorldEvent::Deed { node: self.id.clone(), deed });
+    }
+
+    fn recover(&mut self, stage: &mut Stage) {
+        if let Some(agent) = &mut self.agent {
+            agent.is_recovered = true;
+        }
         let mut inventory = self.host.inventory();
-        if self.mutation == Some(Mutation::BlindInventory) {
+        if stage.is(Mutation::BlindInventory) {
             inventory.containers.clear();
             inventory.sandboxes.clear();
         }
-        inventory.generation = self.memory.generation;
-        inventory.tasks = self.memory.tasks.values().cloned().collect();
-        self.handle(now, rng, Event::Recovered(inventory))
-    }
-
-    pub fn handle(&mut self, now: Time, rng: &mut Rng, event: Event) -> Performed {
-        let Some(engine) = &mut self.engine else { return Performed::default() };
-        let effects = engine.handle(now, event);
-        let mut performed = Performed::default();
-        for effect in effects {
-            self.perform(effect, rng, &mut performed);
+        inventory.generation = self.disk.generation;
+        inventory.tasks = self.disk.load();
+        self.handle(Event::Recovered(inventory), stage);
+        for event in self.agent.iter_mut().flat_map(|agent| std::mem::take(&mut agent.early)).collect::<Vec<_>>() {
+            self.handle(event, stage);
         }
-        performed
     }
 
-    fn perform(&mut self, effect: Effect, rng: &mut Rng, performed: &mut Performed) {
-        match effect {
-            Effect::Remember { generation, put, forget } => self.remember(generation, put, &forget),
-            Effect::WakeAt(at) => self.wake_at = Some(at),
-            Effect::Report(report) => performed.reports.push(self.spoken(report, rng)),
-            effect => {
-                let while_ms = match effect {
-                    Effect::Pull { .. } if rng.chance(10) => rng.below(5_000),
-                    Effect::Pull { .. } => rng.below(50),
-                    _ => rng.below(20),
-                };
-                let deed = Deed::Finish { incarnation: self.incarnation, effect };
-                performed.deeds.push((Duration::from_millis(while_ms), deed));
+    pub fn connect(&mut self, link: Link, stage: &mut Stage) {
+        if let Some(agent) = &mut self.agent {
+            agent.link = Some(link);
+            self.say_hello(stage);
+        }
+    }
+
+    fn say_hello(&mut self, stage: &mut Stage) {
+        let mut facts = self.facts.clone();
+        if stage.is(Mutation::BoastfulNode) {
+            facts.memory_mib *= 2;
+        }
+        self.send(ToPlane::Hello(facts), stage);
+    }
+
+    pub fn tick(&mut self, stage: &mut Stage) {
+        if let Some(agent) = &mut self.agent {
+            agent.wake_at = None;
+            if !stage.is(Mutation::NodeSleeps) {
+                self.handle(Event::Tick, stage);
             }
         }
     }
 
-    fn remember(&mut self, generation: u64, put: Vec<Task>, forget: &[TaskId]) {
-        self.memory.generation = generation;
-        self.memory.tasks.extend(put.into_iter().map(|task| (task.spec.id.clone(), task)));
-        self.memory.tasks.retain(|id, _| !forget.contains(id));
+    pub fn handle(&mut self, event: Event, stage: &mut Stage) {
+        let Some(agent) = &mut self.agent else { return };
+        if !agent.is_recovered {
+            return agent.early.push(event);
+        }
+        let effects = agent.engine.handle(stage.now, event);
+        agent.outbox.push(effects);
+        self.pump(stage);
     }
 
-    fn spoken(&self, mut report: Report, rng: &mut Rng) -> Report {
-        if self.mutation == Some(Mutation::FalseAbsence) && !report.tasks.is_empty() && rng.chance(10) {
-            report.tasks.remove(0);
+    /// As the shell's: nothing passes a write.
+    fn pump(&mut self, stage: &mut Stage) {
+        while let Some(step) = self.agent.as_mut().and_then(|agent| agent.outbox.next()) {
+            match step {
+                Step::Write(group) => self.begin_write(group, stage),
+                Step::Perform(Effect::Report(report)) => self.report(report, stage),
+                Step::Perform(Effect::WakeAt(at)) => self.agent.iter_mut().for_each(|agent| agent.wake_at = Some(at)),
+                Step::Perform(effect) => self.begin(effect, stage),
+            }
         }
-        report
+    }
+
+    fn begin_write(&mut self, group: Group, stage: &mut Stage) {
+        let Some(agent) = &mut self.agent else { return };
+        agent.writing = Some(group);
+        let incarnation = self.incarnation;
+        if stage.is(Mutation::MemoryBehind) {
+            agent.outbox.written();
+            stage.plan(200, WorldEvent::Deed { node: self.id.clone(), deed: Deed::Write { incarnation } });
+        } else {
+            stage.plan_within(6, WorldEvent::Deed { node: self.id.clone(), deed: Deed::Write { incarnation } });
+        }
+    }
+
+    fn write(&mut self, stage: &mut Stage) {
+        if self.disk.is_full {
+            let deed = Deed::Write { incarnation: self.incarnation };
+            return stage.plan(WRITE_AGAIN_MS, WorldEvent::Deed { node: self.id.clone(), deed });
+        }
+        let Some(agent) = &mut self.agent else { return };
+        if let Some(group) = agent.writing.take() {
+            self.disk.write(group);
+        }
+        if !stage.is(Mutation::MemoryBehind) {
+            agent.outbox.written();
+        }
+        self.pump(stage);
     }
 
     /// Carries a deed out. The host changes in any case; the engine hears of it if it is the one that asked.
-    pub fn act(&mut self, now: Time, rng: &mut Rng, chaos: bool, deed: Deed) -> Performed {
-        let (mut ends, event, incarnation) = match deed {
-            Deed::End { id, runtime_id, code, oom_killed } => {
-                let event = self.end(&id, &runtime_id, Exit { code, oom_killed, at: now });
-                (vec![], event, self.incarnation)
-            }
-            Deed::Finish { incarnation, effect } => {
-                // A shell that died does not finish what it had not begun.
-                if incarnation != self.incarnation && rng.chance(50) {
-                    return Performed::default();
+    pub fn act(&mut self, deed: Deed, stage: &mut Stage) {
+        match deed {
+            Deed::Inventory { incarnation } if incarnation == self.incarnation => self.recover(stage),
+            Deed::Write { incarnation } if incarnation == self.incarnation => self.write(stage),
+            Deed::Tell { incarnation, event } if incarnation == self.incarnation => self.handle(event, stage),
+            Deed::Finish { incarnation, number } if incarnation == self.incarnation => {
+                let Some(effect) = self.agent.as_mut().and_then(|agent| agent.doing.remove(&number)) else { return };
+                if let Some(event) = self.finish(effect, stage) {
+                    self.tell(event, stage);
                 }
-                let (ends, event) = self.finish(now, rng, chaos, effect);
-                (ends, event, incarnation)
             }
-        };
-        let mut performed = match event.filter(|_| incarnation == self.incarnation) {
-            Some(event) => self.handle(now, rng, event),
-            None => Performed::default(),
-        };
-        performed.deeds.append(&mut ends);
-        performed
+            Deed::End { runtime_id, code, oom_killed } => self.end(&runtime_id, code, oom_killed, stage),
+            Deed::Late { effect } => drop(self.finish(effect, stage)),
+            Deed::Inventory { .. } | Deed::Write { .. } | Deed::Tell { .. } | Deed::Finish { .. } => {}
+        }
     }
 
-    fn finish(&mut self, now: Time, rng: &mut Rng, chaos: bool, effect: Effect) -> (Vec<(Duration, Deed)>, Option<Event>) {
-        let fails = chaos && rng.chance(3);
-        let outcome = |what: &str| if fails { Err(format!("{what}: simulated")) } else { Ok(()) };
-        let event = match effect {
-            Effect::Open(spec) => {
-                let result = outcome("ResourceInitializationError");
-                if result.is_ok() {
-                    self.host.sandboxes.insert(spec.id.clone());
-                }
-                Event::Opened { task: spec.id.clone(), result }
-            }
-            Effect::PrepareVolumes(spec) => {
-                Event::VolumesReady { task: spec.id.clone(), result: outcome("CannotCreateVolumeError") }
-            }
-            Effect::Attach { task, plug } => {
-                let result = outcome("CannotStartContainerError");
-                let result = result.map(|()| self.host.attach(&plug.id, plug.connected));
-                Event::Attached { task, id: plug.id, result }
-            }
-            Effect::Pull { task, container, .. } => {
-                let image = Image { digest: "sha256:0".into(), ..Image::default() };
-                Event::Pulled { task: task.id.clone(), container, result: outcome("CannotPullContainerError").map(|()| image) }
-            }
-            Effect::Start { container, facts } => return self.start(now, rng, (facts.spec.id.clone(), container), outcome("CannotStartContainerError")),
-            Effect::Signal { task, container, signal } => return (self.signal(rng, (task, container), signal), None),
-            Effect::Probe { task, container, runtime_id, .. } => {
-                let healthy = !chaos || rng.chance(80);
-                Event::Probed { task, container, runtime_id, healthy }
-            }
-            Effect::Remove { task, container } => {
-                self.host.containers.remove(&(task.clone(), container.clone()));
-                Event::Removed { task, container, result: Ok(()) }
-            }
-            Effect::Detach { task, id } => {
-                self.host.attachments.remove(&id);
-                Event::Detached { task, id, result: Ok(()) }
-            }
-            Effect::Close(spec) => {
-                if self.mutation == Some(Mutation::LeakyClose) {
-                    self.host.sandboxes.remove(&spec.id);
-                } else {
-                    self.host.close(&spec.id);
-                }
-                Event::Closed { task: spec.id.clone(), result: Ok(()) }
-            }
-            Effect::Remember { .. } | Effect::Report(_) | Effect::WakeAt(_) => return (vec![], None),
-        };
-        (vec![], Some(event))
+    /// Almost at once; what is told about different things may overtake each other.
+    fn tell(&mut self, event: Event, stage: &mut Stage) {
+        let deed = Deed::Tell { incarnation: self.incarnation, event };
+        stage.plan_within(4, WorldEvent::Deed { node: self.id.clone(), deed });
     }
 
-    fn start(
-        &mut self,
-        now: Time,
-        rng: &mut Rng,
-        id: Id,
-        outcome: Result<(), String>,
-    ) -> (Vec<(Duration, Deed)>, Option<Event>) {
-        let (task, container) = id.clone();
-        if let Err(reason) = outcome {
-            return (vec![], Some(Event::Started { task, container, result: Err(reason) }));
-        }
-        if !self.host.sandboxes.contains(&task) {
-            let result = Err("CannotStartContainerError: no sandbox".to_owned());
-            return (vec![], Some(Event::Started { task, container, result }));
-        }
-        let runtime_id = rng.hex32();
-        let stubborn = rng.chance(10);
-        self.host.start(id.clone(), Container { runtime_id: runtime_id.clone(), started_at: now, exit: None, stubborn });
-        let mut deeds = vec![];
-        // Names say how long a pretended program lives: a job ends, a server does not.
-        if container.starts_with("job") || rng.chance(5) {
-            let code = if rng.chance(80) { 0 } else { 1 };
-            let deed = Deed::End { id, runtime_id: runtime_id.clone(), code, oom_killed: rng.chance(2) };
-            deeds.push((Duration::from_millis(rng.below(3_000)), deed));
-        }
-        (deeds, Some(Event::Started { task, container, result: Ok(Run { runtime_id, at: now }) }))
+    fn end(&mut self, runtime_id: &str, code: i32, oom_killed: bool, stage: &mut Stage) {
+        let exit = agent::engine::Exit { code, oom_killed, at: stage.now };
+        let Some((id, _)) = self.host.end(runtime_id, End::Exit(exit.clone())) else { return };
+        stage.say(&self.id, format_args!("{}.{} exits {code}{}", short(&id.0), id.1, if oom_killed { ", out of memory" } else { "" }));
+        self.announce(id, runtime_id.to_owned(), exit, stage);
     }
 
-    fn signal(&mut self, rng: &mut Rng, id: Id, signal: i32) -> Vec<(Duration, Deed)> {
-        let Some(container) = self.host.containers.get(&id).filter(|c| c.exit.is_none()) else { return vec![] };
-        if container.stubborn && signal != 9 {
-            return vec![];
+    fn announce(&mut self, (task, container): crate::host::Id, runtime_id: String, exit: agent::engine::Exit, stage: &mut Stage) {
+        if !stage.is(Mutation::ExitsUntold) {
+            self.tell(Event::Exited { task, container, runtime_id, exit }, stage);
         }
-        let deed = Deed::End { id, runtime_id: container.runtime_id.clone(), code: 128 + signal, oom_killed: false };
-        vec![(Duration::from_millis(rng.below(200)), deed)]
     }
 
-    fn end(&mut self, id: &Id, runtime_id: &str, exit: Exit) -> Option<Event> {
-        let exit = self.host.end(id, runtime_id, exit)?;
-        if self.mutation == Some(Mutation::ExitsLost) {
-            return None;
+    /// The shim of one of its tasks is killed.
+    pub fn lose_a_shim(&mut self, stage: &mut Stage) {
+        let sandboxes: Vec<TaskId> = self.host.sandboxes.iter().cloned().collect();
+        let Some(task) = stage.rng.pick(&sandboxes).cloned() else { return };
+        stage.say(&self.id, format_args!("the shim of {} is killed", short(&task)));
+        self.host.lose_shim(&task, stage.now);
+        self.harmed.insert(task.clone());
+        self.tell_observed(task, stage);
+    }
+
+    /// Everything the runtime has of one task.
+    fn tell_observed(&mut self, task: TaskId, stage: &mut Stage) {
+        let containers = self.host.observed().filter(|seen| seen.task == task).collect();
+        self.tell(Event::Observed { task, containers }, stage);
+    }
+
+    pub fn reboot(&mut self, stage: &mut Stage) {
+        self.crash(stage);
+        self.harmed.extend(self.host.sandboxes.iter().cloned());
+        self.host.reboot(stage.now, || stage.rng.chance(20));
+    }
+}
+
+impl Disk {
+    fn write(&mut self, group: Group) {
+        self.generation = group.generation;
+        for (id, task) in group.tasks {
+            match task {
+                Some(task) => drop(self.tasks.insert(id, serde_json::to_string(&task).expect("memory is plain data"))),
+                None => drop(self.tasks.remove(&id)),
+            }
         }
-        Some(Event::Exited { task: id.0.clone(), container: id.1.clone(), runtime_id: runtime_id.to_owned(), exit })
+    }
+
+    fn load(&self) -> Vec<Task> {
+        self.tasks.values().map(|json| serde_json::from_str(json).expect("what was written is read")).collect()
     }
 }

@@ -1,10 +1,23 @@
-//! What must be true at every step, and what must be true after calm. Each says what it saw; none knows how it came about.
+//! What must be true: of every row that changes, of hosts at every step, and of everything after calm. Each says what it saw;
+//! none knows how it came about.
 
-use crate::host::Host;
-use ecs::node::{Node as NodeRow, ledger};
-use ecs::task::{Last, Task};
+mod end;
+mod row;
+mod truth;
+
+pub use end::{all_stopped, converged, forgotten};
+
+use crate::client::{Client, Request, text};
+use crate::node::Node;
+use crate::stage::short;
+use base::Time;
+use ecs::container_instance::ContainerInstance;
+use ecs::node::{Ledger, Node as NodeRow};
+use ecs::task::Task;
 use std::collections::{BTreeMap, BTreeSet};
-use store::Image;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Change, Image, Record};
 use workload::{Desired, NodeId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,137 +26,224 @@ pub struct Violation {
     pub what: String,
 }
 
+impl Violation {
+    pub fn new(oracle: &'static str, what: impl Into<String>) -> Violation {
+        Violation { oracle, what: what.into() }
+    }
+}
+
 type Check = Result<(), Violation>;
 
 fn violated(oracle: &'static str, what: impl Into<String>) -> Check {
-    Err(Violation { oracle, what: what.into() })
+    Err(Violation::new(oracle, what))
 }
+
+/// All there is to look at.
+pub struct Scene<'a> {
+    /// `None` while the plane is down.
+    pub image: Option<&'a Image>,
+    pub nodes: &'a BTreeMap<NodeId, Node>,
+    pub client: &'a Client,
+    pub now: Time,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// Of a plane that comes up and goes down again and again.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
 
 /// What the oracles remember between steps.
 #[derive(Default)]
 pub struct Oracles {
-    last: BTreeMap<String, (Last, Desired, Option<NodeId>)>,
+    /// Every task as it was last published.
+    tasks: BTreeMap<String, Arc<Task>>,
+    /// Its tasks, by what they were started by.
+    started_by: BTreeMap<String, BTreeSet<String>>,
+    /// When each was published as STOPPED.
+    stopped: BTreeMap<String, Time>,
 }
 
 impl Oracles {
-    /// At every step at which the plane is up.
-    pub fn at_every_step(&mut self, image: &Image, hosts: &BTreeMap<NodeId, &Host>, acknowledged: &[String]) -> Check {
-        ledgers_are_the_sum(image)?;
-        hosts_hold_what_they_can(image, hosts)?;
-        self.states_move_forward(image)?;
-        the_stopped_have_no_container(image, hosts)?;
-        nothing_runs_twice(hosts)?;
-        what_was_acknowledged_is_there(image, acknowledged)
+    /// A group is published; answers what is worth telling of it.
+    pub fn rows(&mut self, changes: &[Change], scene: &Scene<'_>) -> Result<Vec<String>, Violation> {
+        let Some(image) = scene.image else { return Ok(Vec::new()) };
+        let mut story = Vec::new();
+        for change in changes.iter().filter(|change| change.table == Task::TABLE) {
+            match image.get_arc::<Task>(change.key.as_str()) {
+                Some(task) => story.extend(self.task(task, scene, image)?),
+                None => self.gone(change.key.as_str(), scene)?,
+            }
+        }
+        for change in changes.iter().filter(|change| [Ledger::TABLE, NodeRow::TABLE].contains(&change.table)) {
+            ledger_is_the_sum(image, change.key.as_str())?;
+        }
+        Ok(story)
     }
 
-    fn states_move_forward(&mut self, image: &Image) -> Check {
-        for task in image.scan::<Task>() {
-            let now = (task.last, task.desired, task.node.clone());
-            if let Some(before) = self.last.insert(task.id.clone(), now.clone()) {
-                let node_moved = before.2.is_some() && before.2 != now.2;
-                if now.0 < before.0 || now.1 < before.1 || node_moved {
-                    return violated("states only move forward", format!("task {} went from {before:?} to {now:?}", task.id));
+    fn task(&mut self, task: Arc<Task>, scene: &Scene<'_>, image: &Image) -> Result<Option<String>, Violation> {
+        row::check(&task)?;
+        truth::check(&task, scene, image)?;
+        let before = self.tasks.insert(task.id.clone(), Arc::clone(&task));
+        match &before {
+            Some(before) => row::check_change(before, &task)?,
+            None => self.appeared(&task, scene, image)?,
+        }
+        if task.is_stopped() && !self.stopped.contains_key(&task.id) {
+            self.stopped.insert(task.id.clone(), scene.now);
+            the_stopped_hold_nothing(&task.id, scene)?;
+        }
+        let differs = before.is_none_or(|before| (before.last, before.desired) != (task.last, task.desired));
+        Ok(differs.then(|| row::story(&task)))
+    }
+
+    fn appeared(&mut self, task: &Task, scene: &Scene<'_>, image: &Image) -> Check {
+        let by = task.started_by.clone().unwrap_or_default();
+        self.started_by.entry(by.clone()).or_default().insert(task.id.clone());
+        let answered = scene.client.runs.get(&by).and_then(|run| run.answered.as_ref());
+        if answered.is_some_and(|answered| !answered.contains(&task.id)) {
+            return violated("a token makes its tasks once", format!("{by} was answered, and now makes {}", task.id));
+        }
+        placement_had_room(task, image)?;
+        placement_spares_the_draining(task, scene, image)
+    }
+
+    /// Rows go an hour after their end and not before.
+    fn gone(&mut self, key: &str, scene: &Scene<'_>) -> Check {
+        let id = key.rsplit('/').next().unwrap_or_default();
+        self.tasks.remove(id);
+        // A commit that the plane died behind is heard of a while later.
+        let is_due = self.stopped.get(id).is_some_and(|at| scene.now.since(*at) >= HOUR - LONGEST_ABSENCE);
+        if is_due { Ok(()) } else { violated("a task is kept for an hour", id) }
+    }
+
+    /// What was published is there, and no task has gone back.
+    pub fn after_recovery(&mut self, has_begun: bool, scene: &Scene<'_>) -> Check {
+        let Some(image) = scene.image else { return Ok(()) };
+        let there: BTreeMap<&str, &Task> = image.scan::<Task>().map(|task| (task.id.as_str(), task)).collect();
+        for (id, before) in &self.tasks {
+            match there.get(id.as_str()) {
+                Some(task) => row::check_change(before, task)?,
+                None => return violated("what was published is durable", format!("task {id} is gone")),
+            }
+        }
+        let changes: Vec<Change> = image.scan::<Task>().map(|task| Change { table: Task::TABLE, key: task.key() }).collect();
+        self.rows(&changes, scene)?;
+        let mut nodes = image.scan::<NodeRow>();
+        nodes.try_for_each(|node| ledger_is_the_sum(image, &node.facts.id))?;
+        if has_begun { nobody_is_connected(image) } else { Ok(()) }
+    }
+
+    /// A call was answered and the answer heard.
+    pub fn answered(&self, request: &Request, client: &Client) -> Check {
+        match request.operation {
+            "RunTask" => self.run_is_whole(&text(&request.input["clientToken"]), client),
+            "StopTask" => self.stop_is_noted(crate::client::id_of(&text(&request.input["task"]))),
+            _ => Ok(()),
+        }
+    }
+
+    /// An answered RunTask made the tasks that it was answered with and no others.
+    fn run_is_whole(&self, token: &str, client: &Client) -> Check {
+        let none = BTreeSet::new();
+        let Some(answered) = client.runs.get(token).and_then(|run| run.answered.as_ref()) else { return Ok(()) };
+        let made = self.started_by.get(token).unwrap_or(&none);
+        if made == answered { Ok(()) } else { violated("a token makes its tasks once", format!("{token} made {made:?}, not {answered:?}")) }
+    }
+
+    fn stop_is_noted(&self, id: &str) -> Check {
+        match self.tasks.get(id) {
+            Some(task) if task.desired == Desired::Stopped => Ok(()),
+            Some(_) => violated("an answered StopTask is done", format!("{id} is to run")),
+            None => violated("an answered StopTask is done", format!("{id} is not there")),
+        }
+    }
+
+    /// What hosts hold, at every step.
+    pub fn hosts(&self, scene: &Scene<'_>) -> Check {
+        for (name, node) in scene.nodes {
+            for task in node.host.tasks() {
+                if self.stopped.contains_key(task) {
+                    return violated("a STOPPED task holds nothing", held(task, name, node));
+                }
+                if self.tasks.get(task).is_some_and(|row| row.node.as_ref() != Some(name)) {
+                    return violated("a task is on one node", held(task, name, node));
                 }
             }
+            if let Some(start) = node.early_starts.first() {
+                return violated("containers start in order", start);
+            }
+            self.host_holds_what_it_can(name, node)?;
         }
         Ok(())
     }
-}
 
-fn ledgers_are_the_sum(image: &Image) -> Check {
-    ledger::audit(image).or_else(|what| violated("no node overcommitted: ledgers", what))
-}
-
-/// The claims of tasks with a living container, against what the node really has.
-fn hosts_hold_what_they_can(image: &Image, hosts: &BTreeMap<NodeId, &Host>) -> Check {
-    for (node, host) in hosts {
-        let alive: BTreeSet<&str> = host.alive().map(|((task, _), _)| task.as_str()).collect();
-        let tasks = image.by::<Task>("node", node).filter(|task| alive.contains(task.id.as_str()));
-        let memory: u64 = tasks.map(|task| task.claim.memory_mib).sum();
-        if memory > NODE_MEMORY_MIB {
-            return violated("no node overcommitted: containers", format!("{node} runs tasks of {memory} MiB"));
+    fn host_holds_what_it_can(&self, name: &NodeId, node: &Node) -> Check {
+        let held = node.host.sandboxes.iter().filter_map(|task| self.tasks.get(task));
+        let memory_mib: u64 = held.map(|task| task.claim.memory_mib).sum();
+        if memory_mib <= node.most_memory_mib {
+            return Ok(());
         }
+        violated("no node overcommitted: sandboxes", format!("{name} has {} MiB, its tasks {memory_mib}", node.most_memory_mib))
     }
-    Ok(())
 }
 
-/// Every pretended node has this much, whatever it says.
-pub const NODE_MEMORY_MIB: u64 = 2048;
-
-fn the_stopped_have_no_container(image: &Image, hosts: &BTreeMap<NodeId, &Host>) -> Check {
-    let stopped: BTreeSet<&str> = image.scan::<Task>().filter(|task| task.is_stopped()).map(|task| task.id.as_str()).collect();
-    for (node, host) in hosts {
-        if let Some(((task, container), _)) = host.alive().find(|((task, _), _)| stopped.contains(task.as_str())) {
-            return violated("a STOPPED task has no container", format!("{task}/{container} lives on {node}"));
-        }
-    }
-    Ok(())
+fn held(task: &str, name: &str, node: &Node) -> String {
+    format!("{name} holds {} of {}", node.host.holds(task).unwrap_or_default(), short(task))
 }
 
-fn nothing_runs_twice(hosts: &BTreeMap<NodeId, &Host>) -> Check {
-    let mut homes: BTreeMap<&str, &NodeId> = BTreeMap::new();
-    for (node, host) in hosts {
-        if let Some(id) = host.doubled.first() {
-            return violated("nothing runs twice", format!("{id:?} was started on {node} while it ran"));
-        }
-        for task in &host.sandboxes {
-            if let Some(other) = homes.insert(task, node) {
-                return violated("nothing runs twice", format!("{task} has a sandbox on {other} and on {node}"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Retention is longer than any run, so a row that is gone was lost.
-fn what_was_acknowledged_is_there(image: &Image, acknowledged: &[String]) -> Check {
-    let there: BTreeSet<String> = image.scan::<Task>().map(Task::arn).collect();
-    match acknowledged.iter().find(|arn| !there.contains(*arn)) {
-        Some(arn) => violated("every acknowledged task exists", arn.clone()),
+fn the_stopped_hold_nothing(id: &str, scene: &Scene<'_>) -> Check {
+    match scene.nodes.iter().find(|(_, node)| node.host.holds(id).is_some()) {
+        Some((name, node)) => violated("a STOPPED task holds nothing", held(id, name, node)),
         None => Ok(()),
     }
 }
 
-/// Nothing was disturbed for long: nothing may be left to do.
-pub fn after_calm(image: &Image, hosts: &BTreeMap<NodeId, &Host>) -> Check {
-    every_task_is_where_it_is_wanted(image, hosts)?;
-    hosts_hold_nothing_else(image, hosts)?;
-    every_node_is_connected(image)
+/// Summed here once more, on purpose, from nothing but the tasks.
+fn ledger_is_the_sum(image: &Image, node: &str) -> Check {
+    let mut sum = Ledger { node: node.to_owned(), ..Ledger::default() };
+    for task in image.scan::<Task>().filter(|task| task.node.as_deref() == Some(node) && !task.is_stopped()) {
+        sum.cpu_units += task.claim.cpu_units;
+        sum.memory_mib += task.claim.memory_mib;
+        sum.ports_tcp.extend(&task.claim.ports_tcp);
+        sum.ports_udp.extend(&task.claim.ports_udp);
+        sum.tasks += 1;
+        *sum.groups.entry(task.group_key()).or_default() += 1;
+    }
+    let ledger = image.get::<Ledger>(node).cloned().unwrap_or_else(|| Ledger { node: node.to_owned(), ..Ledger::default() });
+    if ledger == sum { Ok(()) } else { violated("ledgers are the sum", format!("{ledger:?}, the tasks sum to {sum:?}")) }
 }
 
-fn every_task_is_where_it_is_wanted(image: &Image, hosts: &BTreeMap<NodeId, &Host>) -> Check {
-    for task in image.scan::<Task>() {
-        let settled = match task.desired {
-            Desired::Running => matches!(task.last, Last::Running | Last::Stopped),
-            Desired::Stopped => task.is_stopped(),
-        };
-        if !settled {
-            return violated("after calm: settled", format!("{} is {:?}, wanted {:?}", task.id, task.last, task.desired));
+/// When a task is given to a node, all that the node has then fits.
+fn placement_had_room(task: &Task, image: &Image) -> Check {
+    let Some(node) = task.node.as_ref().and_then(|node| image.get::<NodeRow>(node)) else {
+        return violated("no node overcommitted: placement", format!("{} is on no node that is known", task.id));
+    };
+    let facts = &node.facts;
+    let (mut cpu_units, mut memory_mib, mut ports) = (0, 0, BTreeSet::from_iter(facts.reserved_ports.iter().copied()));
+    for other in image.by::<Task>("node", &facts.id) {
+        cpu_units += other.claim.cpu_units;
+        memory_mib += other.claim.memory_mib;
+        if !other.claim.ports_tcp.iter().all(|port| ports.insert(*port)) {
+            return violated("no node overcommitted: placement", format!("a port of {} was taken on {}", other.id, facts.id));
         }
-        let host = task.node.as_ref().and_then(|node| hosts.get(node));
-        let alive = host.is_some_and(|host| host.alive().any(|((owner, _), _)| *owner == task.id));
-        if alive == task.is_stopped() {
-            return violated("after calm: containers", format!("{} is {:?}, with a living container: {alive}", task.id, task.last));
-        }
+    }
+    if cpu_units > facts.cpu_units || memory_mib > facts.memory_mib {
+        return violated("no node overcommitted: placement", format!("{} with {} MiB of tasks", facts.id, memory_mib));
     }
     Ok(())
 }
 
-fn hosts_hold_nothing_else(image: &Image, hosts: &BTreeMap<NodeId, &Host>) -> Check {
-    for (node, host) in hosts {
-        let wanted: BTreeSet<&str> = image.by::<Task>("node", node).map(|task| task.id.as_str()).collect();
-        let mut held = host.sandboxes.iter().chain(host.containers.keys().map(|(task, _)| task)).map(String::as_str);
-        let attached = host.attachments.keys().map(|id| id.split('.').next().unwrap_or(id));
-        if let Some(task) = held.by_ref().chain(attached).find(|task| !wanted.contains(task)) {
-            return violated("after calm: nothing left behind", format!("{node} still holds something of {task}"));
-        }
-    }
-    Ok(())
+fn placement_spares_the_draining(task: &Task, scene: &Scene<'_>, image: &Image) -> Check {
+    let by_run = task.started_by.as_ref().is_some_and(|by| by.starts_with("token-"));
+    let mut instances = image.scan::<ContainerInstance>();
+    let instance = instances.find(|instance| task.container_instance.as_ref() == Some(&instance.id)).filter(|_| by_run);
+    let is_draining = instance.is_some_and(|instance| scene.client.drains.get(&instance.arn()) == Some(&Some(true)));
+    if is_draining { violated("nothing is placed on a DRAINING instance", task.id.clone()) } else { Ok(()) }
 }
 
-fn every_node_is_connected(image: &Image) -> Check {
-    match image.scan::<NodeRow>().find(|node| !node.connected) {
-        Some(node) => violated("after calm: connected", node.facts.id.clone()),
+/// After a start the plane has heard of nobody.
+fn nobody_is_connected(image: &Image) -> Check {
+    match image.scan::<NodeRow>().find(|node| node.connected) {
+        Some(node) => violated("who is said to be connected is", format!("{}, to a plane that has just started", node.facts.id)),
         None => Ok(()),
     }
 }

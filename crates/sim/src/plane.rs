@@ -1,39 +1,181 @@
-//! The plane as the world sees it: the real `Core` over a memory that survives it.
+//! The plane: the real `Core` over a disk that survives it. What comes in waits until the writer takes its turn and is one
+//! group then; a crash in the middle of a commit leaves it durable or not, and tells nobody.
 
-use crate::Mutation;
+use crate::mutation::Mutation;
 use base::{Rng, Scope, Time};
 use bytes::Bytes;
-use kernel::core::{Outcome, Work, joined, left, report};
+use kernel::core::Work;
 use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Caller, Core, Services};
-use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use kernel::{Caller, Core, Services, Word};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::backend::mem::Mem;
-use store::{Backend, Epoch, Image, Loaded, Write};
-use workload::{Assign, NodeFacts, NodeId, Report};
+use store::{Backend, Change, Epoch, Image, Loaded, Write};
+use workload::{Assign, NodeId};
 
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "us-east-1";
+
+pub type Answer = Result<Value, wire::Error>;
+type Answers = Arc<Mutex<Vec<(u64, Result<Bytes, wire::Error>)>>>;
 
 pub struct Plane {
     services: Arc<Services>,
     disk: Disk,
     core: Option<Core>,
+    inbox: Vec<Work>,
+    answers: Answers,
     mutation: Option<Mutation>,
 }
 
-/// `CommitLost`: what was acknowledged last is not there any more after a crash.
+/// What one group led to.
+#[derive(Default)]
+pub struct Turned {
+    pub changes: Vec<Change>,
+    pub assigns: Vec<(NodeId, Assign)>,
+    pub answers: Vec<(u64, Answer)>,
+    pub is_kept: bool,
+}
+
+impl Plane {
+    pub fn new(rng: Rng, mutation: Option<Mutation>) -> Plane {
+        let services = Arc::new(Services::new(vec![ecs::service()]));
+        let disk = Disk { rows: Mem::new(), state: Arc::default(), mutation };
+        let mut plane = Plane { services, disk, core: None, inbox: Vec::new(), answers: Arc::default(), mutation };
+        plane.recover(rng);
+        plane
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.core.is_some()
+    }
+
+    pub fn image(&self) -> Option<&Image> {
+        self.core.as_ref().map(Core::image)
+    }
+
+    /// When the writer has something to do.
+    pub fn due_at(&self) -> Option<Time> {
+        let wake = self.core.as_ref()?.next_wake();
+        if self.inbox.is_empty() { wake.filter(|wake| *wake == Time::ZERO || !self.is_mutated(Mutation::NoWakes)) } else { Some(Time::ZERO) }
+    }
+
+    fn is_mutated(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
+    pub fn crash(&mut self) {
+        self.core = None;
+        self.inbox.clear();
+        lock(&self.answers).clear();
+        lock(&self.disk.state).dies = None;
+    }
+
+    pub fn recover(&mut self, rng: Rng) {
+        let core = Core::open(Arc::clone(&self.services), Box::new(self.disk.clone()), rng);
+        self.core = Some(core.unwrap_or_else(|error| panic!("the plane does not come back: {error}")));
+    }
+
+    pub fn fill_disk(&self, is_full: bool) {
+        lock(&self.disk.state).is_full = is_full;
+    }
+
+    /// In its next commit, before or after that is durable.
+    pub fn die_in_commit(&self, point: Dies) {
+        lock(&self.disk.state).dies = Some(point);
+    }
+
+    pub fn spare(&self) {
+        lock(&self.disk.state).dies = None;
+    }
+
+    pub fn hear(&mut self, node: &NodeId, word: Word) {
+        if let Some(core) = &mut self.core {
+            core.hear(node.clone(), word);
+        }
+    }
+
+    /// `None`: the plane died in it.
+    pub fn turn(&mut self, now: Time) -> Option<Turned> {
+        let core = self.core.as_mut()?;
+        let (outcome, settles, kept) = core.run(now, std::mem::take(&mut self.inbox));
+        if lock(&self.disk.state).dies == Some(Dies::Now) {
+            return None;
+        }
+        settles.into_iter().for_each(|settle| settle(&kept));
+        let answers = std::mem::take(&mut *lock(&self.answers));
+        let answers = answers.into_iter().map(|(call, answer)| (call, parsed(answer))).collect();
+        Some(Turned { changes: outcome.changes, assigns: outcome.assigns, answers, is_kept: kept.is_ok() })
+    }
+
+    /// Reads are answered at once, writes with their group.
+    pub fn call(&mut self, call: u64, now: Time, operation: &str, input: &Value) -> Option<Answer> {
+        let services = Arc::clone(&self.services);
+        let service = services.iter().next()?;
+        let mut input = input.clone();
+        match (self.mutation, operation) {
+            (Some(Mutation::TokensIgnored), "RunTask") => input["clientToken"] = Value::Null,
+            (Some(Mutation::StopsForgotten), "StopTask") => return Some(Ok(json!({}))),
+            (Some(Mutation::DrainsForgotten), "UpdateContainerInstancesState") => return Some(Ok(json!({}))),
+            _ => {}
+        }
+        let body = serde_json::to_vec(&input).unwrap_or_default();
+        let run = match service.prepare(operation, &body) {
+            Err(error) => return Some(Err(error)),
+            Ok(Prepared::Read(run)) => {
+                let mut caller = who().call(now, Rng::from_seed(call));
+                return Some(parsed(run(&mut caller, self.image()?).and_then(|encode| encode())));
+            }
+            Ok(Prepared::Write(run)) => run,
+        };
+        let answers = Arc::clone(&self.answers);
+        let answer = move |result: Result<kernel::service::Encode, wire::Error>| {
+            lock(&answers).push((call, result.and_then(|encode| encode())));
+        };
+        self.inbox.push(kernel::core::transaction(who(), run, answer));
+        None
+    }
+}
+
+fn who() -> Who {
+    Who { scope: Scope::new(ACCOUNT, REGION), caller: Caller::default(), request_id: String::new() }
+}
+
+fn parsed(answer: Result<Bytes, wire::Error>) -> Answer {
+    answer.map(|body| serde_json::from_slice(&body).unwrap_or_default())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[derive(Clone)]
 struct Disk {
     rows: Mem,
-    lossy: bool,
-    unwritten: Arc<Mutex<Option<Vec<Write>>>>,
+    state: Arc<Mutex<DiskState>>,
+    mutation: Option<Mutation>,
+}
+
+#[derive(Default)]
+struct DiskState {
+    is_full: bool,
+    dies: Option<Dies>,
+    /// `CommitLost`: acknowledged, and gone with the next crash.
+    unwritten: Vec<Write>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dies {
+    BeforeDurable,
+    AfterDurable,
+    /// It has.
+    Now,
 }
 
 impl Backend for Disk {
     fn lead(&mut self) -> store::Result<Epoch> {
-        *self.unwritten() = None;
+        lock(&self.state).unwritten.clear();
         self.rows.lead()
     }
 
@@ -42,111 +184,25 @@ impl Backend for Disk {
     }
 
     fn commit(&mut self, epoch: Epoch, writes: &[Write]) -> store::Result<u64> {
-        if !self.lossy {
-            return self.rows.commit(epoch, writes);
+        let mut state = lock(&self.state);
+        if state.is_full {
+            return Err(store::Error::Commit("no space left on device".into()));
         }
-        let previous = self.unwritten().replace(writes.to_vec()).unwrap_or_default();
-        self.rows.commit(epoch, &previous)
-    }
-}
-
-impl Disk {
-    fn unwritten(&self) -> std::sync::MutexGuard<'_, Option<Vec<Write>>> {
-        self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-pub type Answer = Result<Value, wire::Error>;
-
-impl Plane {
-    pub fn new(rng: Rng, mutation: Option<Mutation>) -> Plane {
-        let lossy = mutation == Some(Mutation::CommitLost);
-        let disk = Disk { rows: Mem::new(), lossy, unwritten: Arc::default() };
-        let mut plane = Plane { services: Arc::new(Services::new(vec![ecs::service()])), disk, core: None, mutation };
-        plane.recover(rng);
-        plane
-    }
-
-    pub fn crash(&mut self) {
-        self.core = None;
-    }
-
-    pub fn recover(&mut self, rng: Rng) {
-        let core = Core::open(Arc::clone(&self.services), Box::new(self.disk.clone()), rng);
-        self.core = Some(core.unwrap_or_else(|error| panic!("the plane does not come back: {error}")));
-    }
-
-    /// The next commit is refused, as by a full disk.
-    pub fn fill_disk(&self) {
-        self.disk.rows.fail_next();
-    }
-
-    pub fn image(&self) -> Option<&Image> {
-        self.core.as_ref().map(Core::image)
-    }
-
-    pub fn next_wake(&self) -> Option<Time> {
-        let muted = self.mutation == Some(Mutation::NoWakes);
-        self.core.as_ref().filter(|_| !muted)?.next_wake()
-    }
-
-    pub fn tick(&mut self, now: Time) -> Outcome {
-        self.work(now, vec![])
-    }
-
-    pub fn joined(&mut self, now: Time, facts: NodeFacts) -> Option<(Outcome, Assign)> {
-        let node = facts.id.clone();
-        let outcome = self.work(now, vec![joined(self.services.workloads()?, facts)]);
-        Some((outcome, self.core.as_mut()?.joined(&node)?))
-    }
-
-    pub fn left(&mut self, now: Time, node: &NodeId) -> Option<Outcome> {
-        self.core.as_mut()?.left(node);
-        Some(self.work(now, vec![left(self.services.workloads()?, node.clone())]))
-    }
-
-    pub fn report(&mut self, now: Time, node: &NodeId, said: Report) -> Option<Outcome> {
-        Some(self.work(now, vec![report(self.services.workloads()?, node.clone(), said)]))
-    }
-
-    fn work(&mut self, now: Time, batch: Vec<Work>) -> Outcome {
-        let Some(core) = &mut self.core else { return Outcome::default() };
-        let (outcome, settles, kept) = core.run(now, batch);
-        settles.into_iter().for_each(|settle| settle(&kept));
-        outcome
-    }
-
-    /// One API call; `None` if the plane is down.
-    pub fn call(&mut self, now: Time, operation: &str, input: &Value) -> Option<(Outcome, Answer)> {
-        let core = self.core.as_mut()?;
-        let services = Arc::clone(&self.services);
-        let service = services.iter().next()?;
-        let body = serde_json::to_vec(input).unwrap_or_default();
-        let run = match service.prepare(operation, &body) {
-            Err(error) => return Some((Outcome::default(), Err(error))),
-            Ok(Prepared::Read(run)) => {
-                let mut call = who().call(now, Rng::from_seed(now.millis()));
-                let answer = run(&mut call, core.image()).and_then(|encode| encode());
-                return Some((Outcome::default(), parsed(answer)));
+        match state.dies {
+            Some(Dies::BeforeDurable) => {
+                state.dies = Some(Dies::Now);
+                if self.mutation == Some(Mutation::CommitTorn) {
+                    self.rows.commit(epoch, &writes[..writes.len() / 2])?;
+                }
+                return Err(store::Error::Commit("killed".into()));
             }
-            Ok(Prepared::Write(run)) => run,
-        };
-        let slot: Arc<Mutex<Option<Result<Bytes, wire::Error>>>> = Arc::default();
-        let filled = Arc::clone(&slot);
-        let work = kernel::core::transaction(who(), run, move |result| {
-            *filled.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(result.and_then(|encode| encode()));
-        });
-        let outcome = self.work(now, vec![work]);
-        let answer = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        Some((outcome, parsed(answer.unwrap_or_else(|| Err(wire::Error::internal())))))
+            Some(_) => state.dies = Some(Dies::Now),
+            None => {}
+        }
+        if self.mutation == Some(Mutation::CommitLost) {
+            let previous = std::mem::replace(&mut state.unwritten, writes.to_vec());
+            return self.rows.commit(epoch, &previous);
+        }
+        self.rows.commit(epoch, writes)
     }
-}
-
-fn who() -> Who {
-    let scope = Scope::new(ACCOUNT, REGION);
-    Who { scope, caller: Caller::default(), request_id: String::new() }
-}
-
-fn parsed(answer: Result<Bytes, wire::Error>) -> Answer {
-    answer.map(|body| serde_json::from_slice(&body).unwrap_or_default())
 }

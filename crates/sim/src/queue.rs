@@ -20,12 +20,11 @@ impl<T> Queue<T> {
         self.entries.insert((at, self.planned), what);
     }
 
-    pub fn next(&mut self) -> Option<(Time, T)> {
-        self.entries.pop_first().map(|((at, _), what)| (at, what))
+    pub fn next_at(&self) -> Option<Time> {
+        self.entries.first_key_value().map(|((at, _), _)| *at)
     }
 
-
-    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        self.entries.retain(|_, what| keep(what));
+    pub fn take(&mut self) -> Option<T> {
+        self.entries.pop_first().map(|(_, what)| what)
     }
 }

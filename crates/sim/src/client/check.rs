@@ -1,0 +1,144 @@
+//! Whether an answer is right: reads against the rows they were read from, refusals against what there is to refuse.
+
+use super::{Request, id_of, text};
+use crate::plane::Answer;
+use base::Scope;
+use ecs::container_instance::ContainerInstance;
+use ecs::node::{Ledger, Node};
+use ecs::task::{Last, Task};
+use serde_json::Value;
+use store::Image;
+use workload::Desired;
+
+type Verdict = Result<(), String>;
+
+pub fn check(request: &Request, answer: &Answer, image: &Image) -> Verdict {
+    let input = &request.input;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return refusal(request, error),
+    };
+    match request.operation {
+        "RunTask" => run(input, answer),
+        "DescribeTasks" => tasks(input, answer, image),
+        "DescribeClusters" => clusters(answer, image),
+        "DescribeContainerInstances" => instances(answer, image),
+        _ => Ok(()),
+    }
+}
+
+fn refusal(request: &Request, error: &wire::Error) -> Verdict {
+    let known = match request.operation {
+        "RunTask" | "StartTask" => [
+            "No Container Instances were found in your cluster.",
+            "Cluster not found.",
+            "The referenced cluster was inactive.",
+            "The client token was already used in a request with different parameters.",
+        ]
+        .as_slice(),
+        // Retention is longer than any run: what some answer named is there.
+        "StopTask" => &["The referenced cluster was inactive."],
+        "DeregisterTaskDefinition" => &["Unable to describe task definition."],
+        "DeleteCluster" => &[
+            "Cluster not found.",
+            "The referenced cluster was inactive.",
+            "The Cluster cannot be deleted while Container Instances are active or draining.",
+            "The Cluster cannot be deleted while Tasks are active.",
+        ],
+        "DeregisterContainerInstance" => &[
+            "Found running tasks on the instance.",
+            "The referenced container instance was not found.",
+        ],
+        "DescribeTasks" => &["Tasks cannot be empty.", "Cluster not found."],
+        _ => &["Cluster not found."],
+    };
+    let expected = known.contains(&error.message.as_str());
+    if expected { Ok(()) } else { Err(format!("{} {} is refused: {error}", request.operation, request.input)) }
+}
+
+fn run(input: &Value, answer: &Value) -> Verdict {
+    let made = items(answer, "tasks").count() as u64;
+    let count = input["count"].as_u64().unwrap_or(1);
+    let has_failures = items(answer, "failures").next().is_some();
+    if made > count || made < count && !has_failures {
+        return Err(format!("{input} made {made} tasks, with failures: {has_failures}"));
+    }
+    Ok(())
+}
+
+/// A page of DescribeTasks says what the rows say.
+fn tasks(input: &Value, answer: &Value, image: &Image) -> Verdict {
+    let asked = input["tasks"].as_array().map_or(0, Vec::len);
+    let described: Vec<&Value> = items(answer, "tasks").collect();
+    if described.len() != asked {
+        return Err(format!("{asked} tasks asked for, {} described: {}", described.len(), answer["failures"]));
+    }
+    described.into_iter().try_for_each(|one| {
+        let id = id_of(one["taskArn"].as_str().unwrap_or_default()).to_owned();
+        let row = image.scan::<Task>().find(|task| task.id == id).ok_or(format!("{id} is described and not there"))?;
+        let desired = if row.desired == Desired::Running { "RUNNING" } else { "STOPPED" };
+        same(&id, "lastStatus", &one["lastStatus"], row.last.as_str())?;
+        same(&id, "desiredStatus", &one["desiredStatus"], desired)?;
+        same(&id, "version", &Value::from(one["version"].to_string()), &row.version.to_string())?;
+        same(&id, "stoppedReason", &Value::from(text(&one["stoppedReason"])), row.stopped_reason.as_deref().unwrap_or_default())?;
+        if row.is_stopped() && items(one, "containers").any(|container| container["lastStatus"] != "STOPPED") {
+            return Err(format!("{id} is STOPPED with a container that is not"));
+        }
+        Ok(())
+    })
+}
+
+fn same(id: &str, member: &str, said: &Value, row: &str) -> Verdict {
+    if said.as_str() == Some(row) { Ok(()) } else { Err(format!("{member} of {id} is said to be {said}, the row has {row}")) }
+}
+
+fn clusters(answer: &Value, image: &Image) -> Verdict {
+    items(answer, "clusters").try_for_each(|cluster| {
+        let name = text(&cluster["clusterName"]);
+        let count = |is: fn(Last) -> bool| image.scan::<Task>().filter(|task| task.cluster == name && is(task.last)).count();
+        same(&name, "runningTasksCount", &number(cluster, "runningTasksCount"), &count(is_running).to_string())?;
+        same(&name, "pendingTasksCount", &number(cluster, "pendingTasksCount"), &count(is_pending).to_string())
+    })
+}
+
+fn instances(answer: &Value, image: &Image) -> Verdict {
+    items(answer, "containerInstances").try_for_each(|said| {
+        let arn = text(&said["containerInstanceArn"]);
+        let row = image.scan::<ContainerInstance>().find(|row| row.arn() == arn).ok_or(format!("{arn} is not there"))?;
+        let of_instance = |task: &&Task| task.container_instance.as_ref() == Some(&row.id);
+        let count = |is: fn(Last) -> bool| image.scan::<Task>().filter(of_instance).filter(|task| is(task.last)).count();
+        same(&arn, "runningTasksCount", &number(said, "runningTasksCount"), &count(is_running).to_string())?;
+        same(&arn, "pendingTasksCount", &number(said, "pendingTasksCount"), &count(is_pending).to_string())?;
+        same(&arn, "status", &said["status"], if row.draining { "DRAINING" } else { "ACTIVE" })?;
+        let left = items(said, "remainingResources").find(|resource| resource["name"] == "MEMORY").map(|r| number(r, "integerValue"));
+        let has = image.get::<Node>(&row.node).map_or(0, |node| node.facts.memory_mib);
+        let given = image.get::<Ledger>(&row.node).map_or(0, |ledger| ledger.memory_mib);
+        same(&arn, "remaining memory", &left.unwrap_or_default(), &has.saturating_sub(given).to_string())
+    })
+}
+
+/// Every page of a list, put together, against the rows.
+pub fn list(pages: &[Value], input: &Value, image: &Image) -> Verdict {
+    let listed: Vec<String> = pages.iter().flat_map(|page| items(page, "taskArns")).map(text).collect();
+    let desired = if input["desiredStatus"] == "RUNNING" { Desired::Running } else { Desired::Stopped };
+    let scope = Scope::new(crate::plane::ACCOUNT, crate::plane::REGION);
+    let wanted = |task: &&Task| task.cluster == "default" && task.desired == desired && task.scope == scope;
+    let rows: Vec<String> = image.scan::<Task>().filter(wanted).map(Task::arn).collect();
+    if listed == rows { Ok(()) } else { Err(format!("{} tasks are listed, there are {}", listed.len(), rows.len())) }
+}
+
+fn items<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+    value[member].as_array().into_iter().flatten()
+}
+
+fn number(value: &Value, member: &str) -> Value {
+    Value::from(value[member].to_string())
+}
+
+fn is_running(last: Last) -> bool {
+    last == Last::Running
+}
+
+fn is_pending(last: Last) -> bool {
+    matches!(last, Last::Provisioning | Last::Pending | Last::Activating)
+}

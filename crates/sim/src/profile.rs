@@ -1,0 +1,85 @@
+//! What a seed is like. Each leaves some troubles out and has more of others: faults that are always all there hide behind
+//! each other.
+
+use base::Rng;
+use std::time::Duration;
+
+pub struct Profile {
+    pub nodes: u64,
+    pub chaos: Duration,
+    /// Between calls and between troubles, at most.
+    pub call_pause_ms: u64,
+    pub trouble_pause_ms: u64,
+    pub troubles: Vec<(Trouble, u64)>,
+    /// Percentages.
+    pub effects_fail: u64,
+    pub slow_pulls: u64,
+    pub answers_lost: u64,
+    /// A copy of a set arrives late, whatever has become of the session it was sent in.
+    pub sets_again: u64,
+    pub message_delay_ms: u64,
+    pub commit_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trouble {
+    AgentCrash,
+    /// As soon as it has begun something.
+    AgentCrashMidway,
+    PlaneCrash,
+    /// In the middle of a commit: either before or after it is durable.
+    PlaneCrashInCommit,
+    BothCrash,
+    LinkBreak,
+    PlaneDiskFull,
+    NodeDiskFull,
+    ShimDeath,
+    Reboot,
+    /// It comes back with other resources.
+    NodeReplaced,
+}
+
+const TROUBLES: [Trouble; 11] = [
+    Trouble::AgentCrash,
+    Trouble::AgentCrashMidway,
+    Trouble::PlaneCrash,
+    Trouble::PlaneCrashInCommit,
+    Trouble::BothCrash,
+    Trouble::LinkBreak,
+    Trouble::PlaneDiskFull,
+    Trouble::NodeDiskFull,
+    Trouble::ShimDeath,
+    Trouble::Reboot,
+    Trouble::NodeReplaced,
+];
+
+impl Profile {
+    pub fn draw(rng: &mut Rng) -> Profile {
+        let mut one_of = |choices: &[u64]| choices[rng.below(choices.len() as u64) as usize];
+        let troubles: Vec<(Trouble, u64)> = TROUBLES.iter().map(|trouble| (*trouble, one_of(&[0, 0, 1, 3]))).collect();
+        Profile {
+            nodes: one_of(&[1, 2, 3]),
+            chaos: Duration::from_secs(one_of(&[60, 90, 150])),
+            call_pause_ms: one_of(&[500, 1_500, 4_000]),
+            trouble_pause_ms: one_of(&[1_000, 4_000, 12_000]),
+            troubles,
+            effects_fail: one_of(&[0, 0, 3, 8]),
+            slow_pulls: one_of(&[0, 5, 20]),
+            answers_lost: one_of(&[0, 5, 15]),
+            sets_again: one_of(&[0, 10, 30]),
+            message_delay_ms: one_of(&[5, 50, 300]),
+            commit_ms: one_of(&[2, 10, 200]),
+        }
+    }
+
+    /// `None` where all weights are zero.
+    pub fn trouble(&self, rng: &mut Rng) -> Option<Trouble> {
+        let total: u64 = self.troubles.iter().map(|(_, weight)| weight).sum();
+        let mut at = if total == 0 { return None } else { rng.below(total) };
+        self.troubles.iter().find_map(|(trouble, weight)| {
+            let here = at < *weight;
+            at = at.saturating_sub(*weight);
+            here.then_some(*trouble)
+        })
+    }
+}

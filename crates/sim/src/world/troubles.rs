@@ -1,0 +1,96 @@
+//! What goes wrong, and how it comes back.
+
+use super::{Event, World};
+use crate::plane::Dies;
+use crate::profile::Trouble;
+use workload::NodeId;
+
+impl World {
+    pub(super) fn random_trouble(&mut self) {
+        let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
+        let (node, away_ms) = (self.stage.rng.pick(&nodes).cloned(), self.stage.rng.below(4_000));
+        let trouble = self.stage.profile.trouble(&mut self.stage.rng);
+        if let (Some(node), Some(trouble), false) = (node, trouble, self.stage.calm) {
+            self.suffer(trouble, &node, away_ms);
+            let pause_ms = self.stage.profile.trouble_pause_ms;
+            self.stage.plan_within(pause_ms, Event::Trouble);
+        }
+    }
+
+    fn suffer(&mut self, trouble: Trouble, node: &NodeId, away_ms: u64) {
+        match trouble {
+            Trouble::AgentCrash => self.agent_crashes(node, away_ms),
+            Trouble::AgentCrashMidway => self.on_node(node, |node, _| node.is_doomed = true),
+            Trouble::PlaneCrash => self.plane_crashes(),
+            Trouble::PlaneCrashInCommit => {
+                let point = if self.stage.rng.chance(50) { Dies::BeforeDurable } else { Dies::AfterDurable };
+                self.plane.die_in_commit(point);
+            }
+            Trouble::BothCrash => {
+                self.agent_crashes(node, away_ms);
+                self.plane_crashes();
+            }
+            Trouble::LinkBreak => {
+                self.stage.say(node, "its link breaks");
+                self.unlink(node);
+                self.stage.plan(away_ms, Event::Connect { node: node.clone() });
+            }
+            Trouble::PlaneDiskFull => {
+                self.stage.say("plane", "its disk is full");
+                self.plane.fill_disk(true);
+                self.stage.plan(away_ms, Event::PlaneDiskFreed);
+            }
+            Trouble::NodeDiskFull => {
+                self.on_node(node, |node, stage| {
+                    stage.say(&node.id, "its disk is full");
+                    node.disk.is_full = true;
+                });
+                self.stage.plan(away_ms, Event::NodeDiskFreed { node: node.clone() });
+            }
+            Trouble::ShimDeath => self.on_node(node, |node, stage| node.lose_a_shim(stage)),
+            Trouble::Reboot => {
+                self.stage.say(node, "the host reboots");
+                self.unlink(node);
+                self.on_node(node, |node, stage| node.reboot(stage));
+                self.stage.plan(away_ms, Event::NodeUp { node: node.clone() });
+            }
+            Trouble::NodeReplaced => {
+                self.agent_crashes(node, away_ms);
+                self.on_node(node, |node, stage| {
+                    node.facts.memory_mib = [512, 1024, 2048, 4096][stage.rng.below(4) as usize];
+                    node.most_memory_mib = node.most_memory_mib.max(node.facts.memory_mib);
+                });
+            }
+        }
+    }
+
+    pub(super) fn agent_crashes(&mut self, node: &NodeId, away_ms: u64) {
+        if self.nodes.get(node).is_none_or(|node| node.agent.is_none()) {
+            return;
+        }
+        self.stage.say(node, "its agent crashes");
+        self.unlink(node);
+        self.on_node(node, |node, stage| node.crash(stage));
+        self.stage.plan(away_ms, Event::NodeUp { node: node.clone() });
+    }
+
+    /// As the shell does: the link is there before the inventory.
+    pub(super) fn node_up(&mut self, node: &NodeId) {
+        if self.nodes.get(node).is_some_and(|node| node.agent.is_some()) {
+            return;
+        }
+        self.stage.say(node, "its agent comes up");
+        let link = self.link(node);
+        self.on_node(node, |node, stage| node.rise(link, stage));
+    }
+
+    pub(super) fn plane_crashes(&mut self) {
+        self.stage.say("plane", "crashes");
+        self.plane.crash();
+        let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
+        nodes.iter().for_each(|node| self.unlink(node));
+        let waiting: Vec<u64> = self.client.waiting.keys().copied().collect();
+        waiting.into_iter().for_each(|call| self.client.misses(call));
+        self.stage.plan_within(4_000, Event::PlaneUp);
+    }
+}
