@@ -28,7 +28,7 @@ def busybox(*programs):
         replaced = {pathlib.Path(program).name for program in programs}
         for applet in lines([BUSYBOX, "--list"]):
             if applet != "busybox" and applet not in replaced:
-                add(tar, f"bin/{applet}", type=tarfile.LNKTYPE, linkname="bin/busybox")
+                add(tar, f"bin/{applet}", type=tarfile.LNKTYPE, linkname="bin/busybox", mode=0o755)
         for path, content in ACCOUNTS.items():
             add(tar, path, content.encode())
         for path in sorted({file for program in programs for file in files_of(program)}):
