@@ -35,7 +35,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub plane: Plane,
     pub keys: Keys,
-    images: Arc<Images>,
+    pub images: Arc<Images>,
     runtime: Arc<dyn Runtime>,
 }
 

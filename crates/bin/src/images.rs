@@ -4,17 +4,30 @@
 use crate::config::Config;
 use anyhow::Context;
 use async_trait::async_trait;
-use image::{Content, Progress, StaticFile, Store};
+use image::{Content, Event, Progress, StaticFile, Store};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
-use tokio::sync::OnceCell;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::{OnceCell, broadcast};
 use workload::{Image, RegistryAuth};
 
 const HELLO: &str = "slipway/hello";
 
+/// Pulls say a line now and then; who falls further behind than this misses some.
+const LINES_KEPT: usize = 256;
+
 pub struct Images {
     store: Store,
     hello: OnceCell<Image>,
+    pulls: broadcast::Sender<Pulling>,
+}
+
+/// How far a pull is, in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pulling {
+    pub image: String,
+    pub text: String,
 }
 
 impl Images {
@@ -26,7 +39,26 @@ impl Images {
             insecure_registries: config.registries.insecure.iter().cloned().collect(),
             ..image::Config::default()
         };
-        Ok(Images { store: Store::open(root, settings).context(context)?, hello: OnceCell::new() })
+        let (store, pulls) = (Store::open(root, settings).context(context)?, broadcast::channel(LINES_KEPT).0);
+        Ok(Images { store, hello: OnceCell::new(), pulls })
+    }
+
+    /// What all pulls say, from now on.
+    pub fn pulls(&self) -> broadcast::Receiver<Pulling> {
+        self.pulls.subscribe()
+    }
+
+    fn progress(&self, image: &str) -> Progress {
+        let (image, pulls, last) = (image.to_owned(), self.pulls.clone(), Mutex::new(String::new()));
+        Progress::to(move |event| {
+            let text = said(event);
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if *last != text {
+                last.clone_from(&text);
+                // Nobody listening is the usual case.
+                let _ = pulls.send(Pulling { image: image.clone(), text });
+            }
+        })
     }
 
     pub async fn load(&self, file: &Path) -> anyhow::Result<Vec<Value>> {
@@ -59,6 +91,20 @@ impl agent::Images for Images {
         if reference == HELLO {
             return self.hello().await;
         }
-        self.store.ensure(reference, auth, Progress::none()).await.map_err(|error| error.to_string())
+        self.store.ensure(reference, auth, self.progress(reference)).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Tenths of a layer, so that a line is worth printing.
+fn said(event: &Event) -> String {
+    match event {
+        Event::Resolving => "resolving".into(),
+        Event::Downloading { layer, layers, done, total } => {
+            let tenths = (done * 10).checked_div(*total).unwrap_or(10);
+            format!("layer {} of {layers}: {}0 % of {:.1} MB", layer + 1, tenths, *total as f64 / 1e6)
+        }
+        Event::Unpacking { layer, layers } => format!("layer {} of {layers}: unpacking", layer + 1),
+        Event::Present { layer, layers } => format!("layer {} of {layers}: present", layer + 1),
+        Event::Retrying { reason } => format!("trying again: {reason}"),
     }
 }

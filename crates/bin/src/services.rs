@@ -7,7 +7,7 @@ pub fn all() -> Services {
 }
 
 fn services() -> Vec<Service> {
-    vec![ecs::service()]
+    vec![ecs::service(), logs::service()]
 }
 
 #[cfg(test)]

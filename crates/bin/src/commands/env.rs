@@ -1,13 +1,14 @@
 //! `eval "$(slipway env)"`: points the AWS CLI and SDKs of this shell at the server.
 
+use super::say;
 use crate::config::Config;
 
 pub fn run(config: &Config) {
     let credentials = config.access_keys.first().map_or(("test", "test"), |key| (key.id.as_str(), key.secret.as_str()));
-    println!("export AWS_ENDPOINT_URL=http://{}", config.listen);
-    println!("export AWS_ACCESS_KEY_ID={}", quoted(credentials.0));
-    println!("export AWS_SECRET_ACCESS_KEY={}", quoted(credentials.1));
-    println!("export AWS_REGION={} AWS_DEFAULT_REGION={}", quoted(&config.region), quoted(&config.region));
+    say(format_args!("export AWS_ENDPOINT_URL=http://{}", config.listen));
+    say(format_args!("export AWS_ACCESS_KEY_ID={}", quoted(credentials.0)));
+    say(format_args!("export AWS_SECRET_ACCESS_KEY={}", quoted(credentials.1)));
+    say(format_args!("export AWS_REGION={} AWS_DEFAULT_REGION={}", quoted(&config.region), quoted(&config.region)));
 }
 
 fn quoted(text: &str) -> String {

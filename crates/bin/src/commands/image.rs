@@ -1,7 +1,9 @@
 //! `slipway image …`: brings images to this host without a registry.
 
+use super::lines::Lines;
+use super::say;
 use crate::client::{Client, RequestBody};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use http_body_util::{BodyExt, StreamBody};
@@ -13,6 +15,8 @@ use tokio_util::io::ReaderStream;
 pub enum Image {
     /// Loads a `docker save` archive or an OCI layout (a directory or a tar, compressed or not); `-` reads standard input
     Load { file: PathBuf },
+    /// Pulls an image from its registry, showing how far it is
+    Pull { image: String },
     /// Lists the images of this host
     Ls,
 }
@@ -20,6 +24,7 @@ pub enum Image {
 pub async fn run(client: &Client, image: Image) -> anyhow::Result<()> {
     match image {
         Image::Load { file } => load(client, &file).await,
+        Image::Pull { image } => pull(client, &image).await,
         Image::Ls => list(client).await,
     }
 }
@@ -30,7 +35,10 @@ async fn load(client: &Client, file: &Path) -> anyhow::Result<()> {
     for image in loaded {
         let digest = image["digest"].as_str().unwrap_or_default();
         let names: Vec<&str> = image["names"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
-        println!("loaded {} ({digest})", if names.is_empty() { "an image without a name".into() } else { names.join(", ") });
+        say(format_args!(
+            "loaded {} ({digest})",
+            if names.is_empty() { "an image without a name".into() } else { names.join(", ") }
+        ));
     }
     Ok(())
 }
@@ -44,6 +52,18 @@ async fn archive(file: &Path) -> anyhow::Result<RequestBody> {
         return Ok(streamed(packed(file).with_context(context)?));
     }
     Ok(streamed(tokio::fs::File::open(file).await.with_context(context)?))
+}
+
+async fn pull(client: &Client, image: &str) -> anyhow::Result<()> {
+    let mut lines = Lines::new(client.own("POST", &format!("pull/{image}"), crate::client::empty()).await?.into_body());
+    while let Some(line) = lines.next::<serde_json::Value>().await? {
+        match (line["text"].as_str(), line["digest"].as_str(), line["error"].as_str()) {
+            (Some(text), _, _) => println!("{image}: {text}"),
+            (_, Some(digest), _) => println!("{image}: {digest}"),
+            (_, _, error) => bail!("{image}: {}", error.unwrap_or("no reason given")),
+        }
+    }
+    Ok(())
 }
 
 /// An OCI layout's directory as the tar it would be.
@@ -64,7 +84,7 @@ async fn list(client: &Client) -> anyhow::Result<()> {
     let response = client.own("GET", "images", crate::client::empty()).await?;
     let images: Vec<serde_json::Value> = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
     for image in images {
-        println!("{}  {}", image["digest"].as_str().unwrap_or("?"), image["name"].as_str().unwrap_or("?"));
+        say(format_args!("{}  {}", image["digest"].as_str().unwrap_or("?"), image["name"].as_str().unwrap_or("?")));
     }
     Ok(())
 }

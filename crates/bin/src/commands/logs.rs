@@ -1,10 +1,11 @@
 //! `slipway logs TASK`: what the containers of a task wrote, prefixed by container, coloured on a terminal.
 
 use super::lines::Lines;
+use super::say;
 use crate::client::{Client, empty};
 use crate::logs::Line;
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 /// One colour each, in order of appearance; red and white are left to the programs.
 const COLOURS: [u8; 5] = [36, 33, 35, 32, 34];
@@ -14,19 +15,20 @@ pub async fn run(client: &Client, task: &str, follow: bool, containers: &[String
     stream(client, task, follow, containers, |line| printer.print(&line)).await
 }
 
+/// Hands over line by line until one is not wanted any more.
 pub async fn stream(
     client: &Client,
     task: &str,
     follow: bool,
     containers: &[String],
-    mut each: impl FnMut(Line),
+    mut each: impl FnMut(Line) -> bool,
 ) -> anyhow::Result<()> {
     let id = task.rsplit('/').next().unwrap_or(task);
     let query = format!("logs/{id}?follow={}&containers={}", u8::from(follow), containers.join(","));
     let mut lines = Lines::new(client.own("GET", &query, empty()).await?.into_body());
-    while let Some(line) = lines.next().await? {
-        each(line);
-    }
+    while let Some(line) = lines.next().await?
+        && each(line)
+    {}
     Ok(())
 }
 
@@ -40,11 +42,11 @@ impl Printer {
         Printer { colours: BTreeMap::new(), terminal: std::io::stdout().is_terminal() }
     }
 
-    pub fn print(&mut self, line: &Line) {
+    /// False once nobody reads.
+    pub fn print(&mut self, line: &Line) -> bool {
         let prefix = self.prefix(&line.container);
         let text = line.log.strip_suffix('\n').unwrap_or(&line.log);
-        // A reader that closed the pipe has seen enough; the next read of ours ends.
-        let _ = writeln!(std::io::stdout(), "{prefix} {text}");
+        say(format_args!("{prefix} {text}"))
     }
 
     pub fn prefix(&mut self, container: &str) -> String {

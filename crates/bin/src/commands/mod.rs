@@ -2,7 +2,16 @@
 
 pub mod env;
 pub mod image;
+mod interrupts;
 pub mod lines;
 pub mod logs;
 pub mod run;
 pub mod up;
+
+use std::fmt::Display;
+use std::io::Write;
+
+/// A line for whoever reads. False once nobody does: `| head` closes the pipe when it has seen enough, which is no failure.
+fn say(line: impl Display) -> bool {
+    writeln!(std::io::stdout(), "{line}").is_ok()
+}

@@ -1,11 +1,14 @@
 //! `slipway run FILE`: registers a task definition, runs it as one task, shows its life and its logs, stops it on Ctrl-C,
 //! and ends with the essential container's exit code. Speaks to the server of this address, or starts one for itself.
 
+use super::interrupts::Interrupts;
 use super::lines::Lines;
 use super::logs::{self, Printer};
+use super::say;
 use crate::client::{Client, empty};
 use crate::compose::{Running, Server};
 use crate::config::Config;
+use crate::images::Pulling;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -13,8 +16,9 @@ use tokio::sync::mpsc;
 
 pub async fn run(config: Config, file: &Path, cluster: &str) -> anyhow::Result<i32> {
     let definition = read(file)?;
+    let mut interrupts = Interrupts::listen()?;
     let (client, own) = connect(config).await?;
-    let result = task(&client, &definition, cluster).await;
+    let result = task(&client, &definition, cluster, &mut interrupts).await;
     if let Some(own) = own {
         own.stop().await;
     }
@@ -36,7 +40,7 @@ async fn connect(config: Config) -> anyhow::Result<(Client, Option<Running>)> {
     Ok((Client::new(format!("http://{}", running.server.address), region), Some(running)))
 }
 
-async fn task(client: &Client, definition: &Value, cluster: &str) -> anyhow::Result<i32> {
+async fn task(client: &Client, definition: &Value, cluster: &str, interrupts: &mut Interrupts) -> anyhow::Result<i32> {
     let registered = client.ecs("RegisterTaskDefinition", definition).await?;
     let definition = &registered["taskDefinition"];
     let arn = definition["taskDefinitionArn"].as_str().context("no ARN in the answer")?;
@@ -46,8 +50,8 @@ async fn task(client: &Client, definition: &Value, cluster: &str) -> anyhow::Res
         bail!("the task was not placed: {}", failure["reason"].as_str().unwrap_or("no reason given"));
     }
     let task = ran["tasks"][0]["taskArn"].as_str().context("no task in the answer")?.to_owned();
-    println!("{} as {}", name(arn), name(&task));
-    let ended = follow(client, &task, cluster).await?;
+    say(format_args!("{} as {}", name(arn), name(&task)));
+    let ended = follow(client, &task, cluster, interrupts).await?;
     Ok(exit_code(definition, &ended))
 }
 
@@ -66,16 +70,15 @@ fn run_task(definition: &Value, arn: &str, cluster: &str) -> Value {
 }
 
 /// Prints until the task is STOPPED and its logs are at their end; returns it as last described.
-async fn follow(client: &Client, task: &str, cluster: &str) -> anyhow::Result<Value> {
+async fn follow(client: &Client, task: &str, cluster: &str, interrupts: &mut Interrupts) -> anyhow::Result<Value> {
     let id = task.rsplit('/').next().unwrap_or(task);
+    let mut pulls = Lines::new(client.own("GET", "pulls", empty()).await?.into_body());
     let mut states = Lines::new(client.own("GET", &format!("watch/{id}"), empty()).await?.into_body());
     let (sender, mut lines) = mpsc::unbounded_channel();
     let (logs_client, logs_task) = (client.clone(), task.to_owned());
-    let reading = tokio::spawn(async move {
-        // The receiver lives until the task is over.
-        logs::stream(&logs_client, &logs_task, true, &[], |line| drop(sender.send(line))).await
-    });
-    let (mut shown, mut printer, mut interrupts) = (Shown::default(), Printer::new(), 0);
+    let reading =
+        tokio::spawn(async move { logs::stream(&logs_client, &logs_task, true, &[], |line| sender.send(line).is_ok()).await });
+    let (mut shown, mut printer, mut interrupted) = (Shown::default(), Printer::new(), 0);
     let mut last = Value::Null;
     loop {
         tokio::select! {
@@ -83,8 +86,9 @@ async fn follow(client: &Client, task: &str, cluster: &str) -> anyhow::Result<Va
                 Some(state) => { shown.print(&state, &mut printer); last = state; }
                 None => break,
             },
-            Some(line) = lines.recv() => printer.print(&line),
-            _ = tokio::signal::ctrl_c() => { interrupts += 1; interrupt(client, task, cluster, interrupts).await?; }
+            Some(line) = lines.recv() => drop(printer.print(&line)),
+            Ok(Some(pulling)) = pulls.next::<Pulling>() => shown.pull(&pulling),
+            () = interrupts.next() => { interrupted += 1; interrupt(client, task, cluster, interrupted).await?; }
         }
     }
     reading.await??;
@@ -97,10 +101,10 @@ async fn follow(client: &Client, task: &str, cluster: &str) -> anyhow::Result<Va
 
 async fn interrupt(client: &Client, task: &str, cluster: &str, times: u32) -> anyhow::Result<()> {
     if times == 1 {
-        println!("stopping; press Ctrl-C again to kill");
+        say("stopping; press Ctrl-C again to kill");
         client.ecs("StopTask", &json!({ "cluster": cluster, "task": task, "reason": "Interrupted by user" })).await?;
     } else {
-        println!("killing");
+        say("killing");
         client.own("POST", &format!("kill/{}", name(task)), empty()).await?;
     }
     Ok(())
@@ -112,17 +116,26 @@ struct Shown {
     status: String,
     containers: Vec<String>,
     addresses: Vec<String>,
+    images: Vec<String>,
 }
 
 impl Shown {
     fn print(&mut self, task: &Value, printer: &mut Printer) {
         let status = task["lastStatus"].as_str().unwrap_or_default();
         if status != self.status && status != "STOPPED" {
-            println!("{status}");
+            say(status);
             self.status = status.to_owned();
         }
         for container in task["containers"].as_array().into_iter().flatten() {
+            self.images.extend(container["image"].as_str().map(str::to_owned));
             self.container(container, printer);
+        }
+    }
+
+    /// Other tasks pull too; theirs are not this one's to tell.
+    fn pull(&self, pulling: &Pulling) {
+        if self.images.contains(&pulling.image) {
+            say(&format!("{}: {}", pulling.image, pulling.text));
         }
     }
 
@@ -131,18 +144,18 @@ impl Shown {
         let state = described(container);
         let prefix = printer.prefix(name);
         if container["lastStatus"] != "PENDING" && once(&mut self.containers, format!("{name} {state}")) {
-            println!("{prefix} {state}");
+            say(format_args!("{prefix} {state}"));
         }
         for binding in container["networkBindings"].as_array().into_iter().flatten() {
             let address = format!("port {} is 127.0.0.1:{}", binding["containerPort"], binding["hostPort"]);
             if once(&mut self.addresses, format!("{name} {address}")) {
-                println!("{prefix} {address}");
+                say(format_args!("{prefix} {address}"));
             }
         }
     }
 
     fn finish(&self, task: &Value) {
-        println!("STOPPED: {}", task["stoppedReason"].as_str().unwrap_or("no reason given"));
+        say(format_args!("STOPPED: {}", task["stoppedReason"].as_str().unwrap_or("no reason given")));
     }
 }
 

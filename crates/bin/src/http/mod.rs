@@ -4,6 +4,7 @@
 mod aws;
 mod body;
 mod own;
+mod pulls;
 
 use crate::compose::Server;
 use body::Body;

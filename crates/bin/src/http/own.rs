@@ -2,7 +2,7 @@
 //! for the service name `slipway`.
 
 use super::body::{self, Body};
-use super::plain;
+use super::{plain, pulls};
 use crate::compose::Server;
 use crate::logs::{self, Line};
 use base::Scope;
@@ -32,7 +32,8 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
     }
     let (head, body) = request.into_parts();
     let identity = match sigv4::verify(&head, &[], server.plane.clock().now(), |key| server.keys.secret(key)) {
-        Ok(identity) => identity,
+        Ok(identity) if identity.service == "slipway" => identity,
+        Ok(identity) => return plain(StatusCode::FORBIDDEN, format!("signed for {}, not for slipway", identity.service)),
         Err(error) => return plain(StatusCode::FORBIDDEN, error.to_string()),
     };
     let scope = server.keys.scope(&identity);
@@ -41,6 +42,8 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
     let result = match (head.method.as_str(), verb) {
         ("GET", "images") => list(server).await,
         ("POST", "images") => load(server, body).await,
+        ("POST", "pull") => Ok(pulls::pull(server, rest.to_owned())),
+        ("GET", "pulls") => Ok(pulls::watch(server)),
         ("GET", "logs") => logs_of(server, &scope, rest, &query),
         ("GET", "watch") => watch_task(server, &scope, rest),
         ("POST", "kill") => kill(server, &scope, rest).await,
