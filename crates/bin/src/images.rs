@@ -100,8 +100,8 @@ fn said(event: &Event) -> String {
     match event {
         Event::Resolving => "resolving".into(),
         Event::Downloading { layer, layers, done, total } => {
-            let tenths = (done * 10).checked_div(*total).unwrap_or(10);
-            format!("layer {} of {layers}: {}0 % of {:.1} MB", layer + 1, tenths, *total as f64 / 1e6)
+            let percent = (done * 10).checked_div(*total).unwrap_or(10) * 10;
+            format!("layer {} of {layers}: {percent} % of {:.1} MB", layer + 1, *total as f64 / 1e6)
         }
         Event::Unpacking { layer, layers } => format!("layer {} of {layers}: unpacking", layer + 1),
         Event::Present { layer, layers } => format!("layer {} of {layers}: present", layer + 1),
