@@ -107,10 +107,21 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(data_dir, *arguments):
-    """A server that has busybox, and is gone afterwards with all that it started."""
-    server = Server(data_dir, *arguments)
+def gone_afterwards(server):
+    """Whatever happens, nothing of the server is left."""
     try:
+        yield server
+    finally:
+        if server.is_running:
+            server.kill()
+        host.sweep(server)
+        shutil.rmtree(server.data_dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def serving(data_dir, *arguments):
+    """A server that has busybox; when all its tasks are stopped it has nothing left on the host, by itself."""
+    with gone_afterwards(Server(data_dir, *arguments)) as server:
         server.start()
         server.load("busybox:latest", images.busybox())
         yield server
@@ -119,11 +130,6 @@ def serving(data_dir, *arguments):
         stop_all(server.client())
         host.settles(server, host.NOTHING)
         server.stop()
-    finally:
-        if server.is_running:
-            server.kill()
-        host.sweep(server)
-        shutil.rmtree(server.data_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Tasks as tests speak of them: definitions of a line, and waiting by being told."""
 
+import itertools
 import json
 import time
 import urllib.request
@@ -39,10 +40,16 @@ def wait(ecs, status, task, cluster="default", timeout=90):
 
 def watch(ecs, task, timeout):
     """Each change of the task as it happens, as `slipway run` sees them; ends when it is STOPPED."""
-    request = wire.signed(ecs.meta.endpoint_url, "GET", f"/_slipway/watch/{task.rsplit('/')[-1]}", service="slipway")
-    with urllib.request.urlopen(urllib.request.Request(request.url, headers=dict(request.headers)), timeout=timeout) as lines:
+    with own(ecs, "GET", f"watch/{task.rsplit('/')[-1]}", timeout) as lines:
         for line in lines:
             yield json.loads(line)
+
+
+def own(ecs, method, path, timeout=60):
+    """One of Slipway's own endpoints, which its command line uses."""
+    request = wire.signed(ecs.meta.endpoint_url, method, f"/_slipway/{path}", service="slipway")
+    opened = urllib.request.Request(request.url, headers=dict(request.headers), method=method)
+    return urllib.request.urlopen(opened, timeout=timeout)
 
 
 def ended(ecs, family, *containers, **members):
@@ -55,12 +62,20 @@ def stop(ecs, task):
 
 
 def stop_all(ecs):
+    """Stops what runs, and kills it at once: clean-up does not wait for stop timeouts."""
     for cluster in ecs.list_clusters()["clusterArns"]:
-        tasks = [task for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for task in page["taskArns"]]
-        for task in tasks:
+        for task in alive(ecs, cluster):
             ecs.stop_task(cluster=cluster, task=task)
-        for task in tasks:
+            with own(ecs, "POST", f"kill/{task.rsplit('/')[-1]}"):
+                pass
             wait(ecs, "stopped", task, cluster)
+
+
+def alive(ecs, cluster):
+    pages = [ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus=desired) for desired in ("RUNNING", "STOPPED")]
+    listed = [page["taskArns"] for page in itertools.chain(*pages) if page["taskArns"]]
+    described = (ecs.describe_tasks(cluster=cluster, tasks=tasks)["tasks"] for tasks in listed)
+    return [task["taskArn"] for task in itertools.chain(*described) if task["lastStatus"] != "STOPPED"]
 
 
 def by_name(task):
