@@ -45,6 +45,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     http: JoinHandle<()>,
     writer: std::thread::JoinHandle<()>,
+    runtime: Arc<OciRuntime>,
     network: Arc<LinuxNetwork>,
     agent: Agent,
 }
@@ -56,20 +57,21 @@ impl Server {
         create_private(&config.data_dir)?;
         let (plane, writer) = start_plane(&config)?;
         let images = Arc::new(Images::open(&config)?);
-        let runtime: Arc<dyn Runtime> = Arc::new(OciRuntime::new(oci(&config))?);
+        let runtime = Arc::new(OciRuntime::new(oci(&config))?);
         let network = Arc::new(LinuxNetwork::new(network(&config, address.port())?)?);
         let (plane_end, node_end) = link::local();
         tokio::spawn(listen(plane.clone(), plane_end));
         let settings = node(&config, address.port());
         let mut feed = plane.feed();
         let agent =
-            Agent::start(settings, Arc::clone(&runtime), Arc::clone(&network) as _, Arc::clone(&images) as _, node_end).await?;
+            Agent::start(settings, Arc::clone(&runtime) as _, Arc::clone(&network) as _, Arc::clone(&images) as _, node_end)
+                .await?;
         connected(&plane, &mut feed, &agent.facts().id).await?;
         let keys = Keys::new(&config);
-        let server = Arc::new(Server { config, address, plane, keys, images, runtime });
+        let server = Arc::new(Server { config, address, plane, keys, images, runtime: Arc::clone(&runtime) as _ });
         let (stop, stopped) = watch::channel(false);
         let http = tokio::spawn(http::serve(listener, Arc::clone(&server), stopped));
-        Ok(Running { server, stop, http, writer, network, agent })
+        Ok(Running { server, stop, http, writer, runtime, network, agent })
     }
 
     pub async fn load_image(&self, file: &Path) -> anyhow::Result<Vec<serde_json::Value>> {
@@ -104,6 +106,9 @@ impl Running {
         let _ = self.http.await;
         self.agent.stop().await;
         leave(self.network).await;
+        if let Err(error) = self.runtime.leave() {
+            tracing::warn!(%error, "empty cgroups are left");
+        }
         self.server.plane.stop();
         let writer = self.writer;
         let _ = tokio::task::spawn_blocking(move || writer.join()).await;

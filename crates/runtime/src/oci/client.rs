@@ -4,6 +4,7 @@
 mod burial;
 mod connection;
 
+use crate::oci::cgroup;
 use crate::oci::dir::Sandbox;
 use crate::oci::protocol::{Answer, Failure, Opening, Request};
 use crate::{ContainerId, ContainerRun, Error, ExecEnd, ExecSpec, Observed, Result, Runtime, RuntimeEvent, Started};
@@ -51,6 +52,12 @@ impl OciRuntime {
         std::fs::create_dir_all(&config.root).map_err(at(&config.root))?;
         let (events, receiver) = unbounded_channel();
         Ok(OciRuntime { config, slots: Mutex::default(), events, receiver: Mutex::new(Some(receiver)) })
+    }
+
+    /// Takes away what all tasks share on this host, if there is none left. Nothing may be opened meanwhile.
+    pub fn leave(&self) -> io::Result<()> {
+        cgroup::Host::detect()?.group(&self.config.cgroup_parent).try_remove();
+        Ok(())
     }
 
     fn slot(&self, task: &TaskId) -> Slot {
