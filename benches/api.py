@@ -48,7 +48,7 @@ def wrk(server, script):
     command = ["wrk", "--threads=1", f"--connections={CONNECTIONS}", f"--duration={SECONDS}s", "--latency", f"--script={script}"]
     output = subprocess.run([*command, server.endpoint], check=True, capture_output=True, text=True).stdout
     assert "Non-2xx" not in output and "Socket errors" not in output, output
-    found = [re.search(pattern, output)[1] for pattern in (r"Requests/sec:\s+(\S+)", r"50%\s+(\S+)", r"99%\s+(\S+)")]
+    found = [re.search(pattern, output)[1] for pattern in (r"Requests/sec:\s+(\S+)", r"\n +50%\s+(\S+)", r"\n +99%\s+(\S+)")]
     return float(found[0]), found[1], found[2]
 
 

@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         Some("init") => return exit(runtime::oci::init::main(&arguments[2..])),
         _ => {}
     }
+    runtime::memory::share_heaps();
     match run(Cli::parse()) {
         Ok(code) => exit(code),
         Err(error) => {

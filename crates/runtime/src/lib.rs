@@ -2,6 +2,7 @@
 //! that outlives the agent; containers inside it. Decides nothing: what to start and when is the engine's business.
 
 pub mod fake;
+pub mod memory;
 pub mod oci;
 
 use async_trait::async_trait;

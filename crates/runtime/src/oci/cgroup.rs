@@ -4,6 +4,7 @@
 mod bpf;
 pub mod devices;
 pub mod limits;
+pub mod moves;
 mod processes;
 
 use crate::oci::dir::ignore_missing;

@@ -4,6 +4,7 @@ use super::container::Phase;
 use super::exec::Exec;
 use super::poller::Poller;
 use super::server::Shim;
+use crate::memory;
 use crate::oci::protocol::{Answer, Message};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -63,7 +64,7 @@ impl Shim {
         if let Some(exit) = container.end(code) {
             self.announce(&Message::Exited { container: name, runtime_id, exit });
         }
-        trim_memory();
+        memory::trim();
     }
 
     fn exec_ended(&mut self, key: u64, code: i32) {
@@ -113,15 +114,5 @@ fn kill_children() {
     for pid in text.split_whitespace().filter_map(|pid| pid.parse().ok()) {
         // Not reaped by us, so the pid is still theirs.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-}
-
-/// Hands freed pages back: hundreds of idle shims add up.
-#[allow(unsafe_code)]
-pub fn trim_memory() {
-    // SAFETY: takes an integer and touches free memory only.
-    #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::malloc_trim(0);
     }
 }

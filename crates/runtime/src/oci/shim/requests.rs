@@ -1,6 +1,5 @@
 //! What an agent can ask of a shim, one function each.
 
-use super::children::trim_memory;
 use super::container::{Container, Output, Phase, Reply};
 use super::exec::Exec;
 use super::fork::fork;
@@ -8,6 +7,7 @@ use super::log::{Log, Stream};
 use super::report::{Report, channel};
 use super::server::Shim;
 use super::{join, pause, start, stdio};
+use crate::memory;
 use crate::oci::cgroup::limits::Limits;
 use crate::oci::dir;
 use crate::oci::program::Program;
@@ -131,7 +131,7 @@ fn end_start(shim: &mut Shim, key: u64) {
             }
             shim.reply(reply, Ok(Answer::Started(Started { pid, at })));
             shim.claim(pid);
-            return trim_memory();
+            return memory::trim();
         }
         Some(Report::Failed(failure)) => failure,
         _ => Failure::Start(start::runc("the process that starts containers was killed")),
@@ -143,7 +143,7 @@ fn end_start(shim: &mut Shim, key: u64) {
         container.drain();
     }
     shim.reply(reply, Err(failure));
-    trim_memory();
+    memory::trim();
 }
 
 fn find<'a>(shim: &'a Shim, name: &str) -> Result<(u64, &'a Container), Failure> {
@@ -188,7 +188,7 @@ pub fn joined(shim: &mut Shim, key: u64) {
         shim.claim(pid);
     }
     shim.answer_exec(key);
-    trim_memory();
+    memory::trim();
 }
 
 fn remove(shim: &mut Shim, name: &str) -> Result<(), Failure> {

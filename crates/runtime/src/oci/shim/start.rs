@@ -2,13 +2,13 @@
 //! container's first process becomes the shim's own child, so that the shim sees it end; the fork reports and is gone.
 
 use super::executor::Launcher;
-use super::fork::become_killable;
+use super::fork::{become_killable, fork_with};
 use super::report::{Report, Sender};
 use super::stdio::Theirs;
 use super::{facts, rootfs};
 use crate::ContainerRun;
 use crate::oci::cgroup::limits::Limits;
-use crate::oci::cgroup::{Group, devices};
+use crate::oci::cgroup::{Group, devices, moves};
 use crate::oci::dir::{Container, Sandbox};
 use crate::oci::program::Program;
 use crate::oci::protocol::Failure;
@@ -71,12 +71,22 @@ fn start(
 ) -> Result<Started, Failure> {
     let definition = spec::definition(run).map_err(failure)?;
     group.create(&Limits::of_container(definition)).map_err(|e| Failure::other("create cgroup", e))?;
+    open_the_way(group);
     let oom_kills = group.oom_kills();
     let compiled = prepare(run, sandbox, dir, group, pause)?;
     group.restrict_devices(&devices::default_and(compiled.devices)).map_err(|e| Failure::other("restrict devices", e))?;
     let started = execute(&run.runtime_id, dir, &compiled.spec, compiled.program.clone(), stdio)?;
     let report = Report::Started { pid: started.0, at: SystemClock.now(), program: compiled.program, oom_kills };
     Ok(Started { report, terminal: started.1 })
+}
+
+/// Beside all that is still to be prepared, in a child of the shim that is gone when the container moves.
+fn open_the_way(group: &Group) {
+    let host = group.host().clone();
+    let _ = fork_with(libc::CLONE_PARENT, move || {
+        moves::open_the_way(&host);
+        0
+    });
 }
 
 fn failure(error: spec::Error) -> Failure {
