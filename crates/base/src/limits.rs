@@ -15,5 +15,8 @@ pub const CUSTOM_ATTRIBUTES_PER_RESOURCE: usize = 10;
 pub const OVERRIDES_BYTES: usize = 8192;
 /// Stopped tasks stay visible at least this long (DescribeTasks).
 pub const STOPPED_TASK_RETENTION_SECONDS: u64 = 3600;
+/// How long a task's own history stays after its end, and how many changes it has at most (our own bounds).
+pub const TASK_HISTORY_RETENTION_SECONDS: u64 = 7 * 24 * 3600;
+pub const TASK_HISTORY_ENTRIES: usize = 200;
 /// Largest manifest, manifest list or configuration of an image that is read (our own bound; registries refuse manifests over 4 MiB).
 pub const IMAGE_DOCUMENT_BYTES: u64 = 8 * 1024 * 1024;

@@ -12,7 +12,9 @@ mod logs;
 mod services;
 
 use clap::{Parser, Subcommand};
+use commands::explain::What;
 use commands::image::Image;
+use commands::output::Output;
 use config::{Config, Flags};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +56,30 @@ enum Command {
         /// Only these containers
         #[arg(long, short)]
         container: Vec<String>,
+    },
+    /// Lists tasks, over all clusters
+    Ps {
+        /// Also those that are stopped
+        #[arg(long, short)]
+        all: bool,
+        #[arg(long)]
+        cluster: Option<String>,
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Shows a task and its history: every change of its state with its time and cause
+    Describe {
+        /// The task's id, the beginning of it, or its ARN
+        task: String,
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Says which nodes could take a task, and what keeps it from the others
+    Explain {
+        #[command(flatten)]
+        what: What,
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
     },
     #[command(subcommand, hide = true)]
     Hello(hello::Hello),
@@ -102,6 +128,11 @@ async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
         Command::Logs { task, follow, container } => {
             commands::logs::run(&client(flags)?, &task, follow, &container).await?;
         }
+        Command::Ps { all, cluster, output } => {
+            commands::ps::run(&client(flags)?, all, cluster.as_deref(), output).await?;
+        }
+        Command::Describe { task, output } => commands::describe::run(&client(flags)?, &task, output).await?,
+        Command::Explain { what, output } => return commands::explain::run(&client(flags)?, &what, output).await,
         Command::Hello(_) => unreachable!("taken before the runtime starts"),
     }
     Ok(0)

@@ -1,10 +1,14 @@
 //! What a person types, a file a command. Commands that need a server speak to it as any client would.
 
+pub mod describe;
 pub mod env;
+pub mod explain;
 pub mod image;
 mod interrupts;
 pub mod lines;
 pub mod logs;
+pub mod output;
+pub mod ps;
 pub mod run;
 pub mod up;
 

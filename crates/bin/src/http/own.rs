@@ -1,6 +1,8 @@
 //! Slipway's own endpoints, under `/_slipway/`, for its command line: what AWS has no API for. Signed as AWS requests are,
 //! for the service name `slipway`.
 
+mod tasks;
+
 use super::body::{self, Body};
 use super::{plain, pulls};
 use crate::compose::Server;
@@ -45,6 +47,10 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         ("POST", "pull") => Ok(pulls::pull(server, rest.to_owned())),
         ("GET", "pulls") => Ok(pulls::watch(server)),
         ("GET", "logs") => logs_of(server, &scope, rest, &query),
+        ("GET", "tasks") if rest.is_empty() => tasks::list(server, &scope, &query),
+        ("GET", "tasks") => tasks::describe(server, &scope, rest),
+        ("GET", "explain") if rest.is_empty() => tasks::explain_definition(server, &scope, &query),
+        ("GET", "explain") => tasks::explain_task(server, &scope, rest),
         ("GET", "watch") => watch_task(server, &scope, rest),
         ("POST", "kill") => kill(server, &scope, rest).await,
         _ => refused(StatusCode::NOT_FOUND, "no such endpoint"),
@@ -102,9 +108,14 @@ async fn receive(server: &Server, incoming: &mut Incoming) -> std::io::Result<te
 /// A task of the caller's account by its id or the beginning of it.
 fn find(server: &Server, scope: &Scope, id: &str) -> Result<Task, Refusal> {
     let image = server.plane.image();
-    let mut found = image.scan::<Task>().filter(|task| task.scope.account == scope.account && task.id.starts_with(id));
+    let found = image.scan::<Task>().filter(|task| task.scope.account == scope.account && task.id.starts_with(id));
+    one(found, id).cloned()
+}
+
+/// The one that is meant by the beginning of its id.
+fn one<T>(mut found: impl Iterator<Item = T>, id: &str) -> Result<T, Refusal> {
     match (found.next(), found.next()) {
-        (Some(task), None) => Ok(task.clone()),
+        (Some(found), None) => Ok(found),
         (Some(_), Some(_)) => refused(StatusCode::BAD_REQUEST, format!("more than one task begins with {id}")),
         (None, _) => refused(StatusCode::NOT_FOUND, format!("no task {id}")),
     }

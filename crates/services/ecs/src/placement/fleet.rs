@@ -65,8 +65,15 @@ pub fn candidate<'a>(image: &'a Image, instance: &'a ContainerInstance) -> Candi
 
 /// Every node that could take a FARGATE task: such tasks know no container instance.
 pub fn nodes(image: &Image) -> Vec<Candidate<'_>> {
-    let connected = image.scan::<Node>().filter(|node| node.connected);
-    connected.map(|node| Candidate { node, ledger: ledger(image, node), instance: None, running_tasks: 0 }).collect()
+    let mut nodes = every_node(image);
+    nodes.retain(|candidate| candidate.node.connected);
+    nodes
+}
+
+/// Connected or not.
+pub fn every_node(image: &Image) -> Vec<Candidate<'_>> {
+    let candidate = |node| Candidate { node, ledger: ledger(image, node), instance: None, running_tasks: 0 };
+    image.scan::<Node>().map(candidate).collect()
 }
 
 fn ledger<'a>(image: &'a Image, node: &Node) -> &'a Ledger {

@@ -5,6 +5,8 @@ mod capacity;
 mod claim;
 pub mod compile;
 mod describe_tasks;
+pub mod explain;
+pub mod history;
 mod idempotency;
 mod launch;
 mod list_tasks;
@@ -24,6 +26,7 @@ pub mod view;
 
 pub use claim::Claim;
 pub use describe_tasks::describe_tasks;
+pub use history::{History, HistoryRetention};
 pub use idempotency::{ClientToken, Expiry};
 pub use list_tasks::list_tasks;
 pub use protection::{get_task_protection, update_task_protection};

@@ -1,9 +1,10 @@
 //! Random lives: whatever clients ask and nodes say, in whatever order, states go forward, nothing that is STOPPED moves, and
 //! the ledgers are right (which the harness asks after every group).
 
-use crate::task::{Last, Task};
+use crate::task::{History, Last, Task};
 use crate::testing::{Plane, facts, status};
 use base::Rng;
+use base::limits::TASK_HISTORY_RETENTION_SECONDS;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -109,6 +110,8 @@ fn in_the_end_nothing_is_left() {
         assert!(tasks(&plane).values().all(Task::is_stopped));
         plane.pass(Duration::from_secs(24 * 3600));
         assert_eq!(plane.core.image().len::<Task>(), 0);
+        plane.pass(Duration::from_secs(TASK_HISTORY_RETENTION_SECONDS));
+        assert_eq!(plane.core.image().len::<History>(), 0);
         assert!(plane.core.image().scan::<crate::node::Ledger>().all(|ledger| ledger.tasks == 0 && ledger.groups.is_empty()));
         assert_eq!(plane.core.next_wake(), None);
     }
