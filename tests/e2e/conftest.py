@@ -28,6 +28,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="starting containers n
 
 
 def pytest_configure(config):
+    # Whoever ends the tests early, `timeout` say, ends them as Ctrl-C does: fixtures are torn down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "last: run after all others, because what it waits for takes its time")
 
 
@@ -130,6 +132,7 @@ def serving(data_dir, *arguments):
         stop_all(server.client())
         host.settles(server, host.NOTHING)
         server.stop()
+        assert host.traces(server) == []
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,13 @@
 """What a server holds of its host, as the host tells it: to see that nothing is left behind, and to take away what is."""
 
+import errno
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 
 from tasks import insist
@@ -107,15 +110,59 @@ def elements(table):
     return [element for rule in rules for element in rule.get("map", {}).get("elem", [])]
 
 
+def has_table(table):
+    return nftables(message(NFT_GETTABLE, table)) != -errno.ENOENT
+
+
+def delete_table(table):
+    begin, end = (message(kind) for kind in (NFNL_BATCH_BEGIN, NFNL_BATCH_END))
+    nftables(begin + message(NFT_DELTABLE, table) + end)
+
+
+# linux/netfilter/nfnetlink.h and nf_tables.h: what `nft` would say, which a host need not have.
+NFNL_BATCH_BEGIN, NFNL_BATCH_END = 0x10, 0x11
+NFT_GETTABLE, NFT_DELTABLE = 10 << 8 | 1, 10 << 8 | 2
+NETLINK_NETFILTER, NFPROTO_IPV4, REQUEST_AND_ACK, NLMSG_ERROR = 12, 2, 5, 2
+
+
+def message(kind, table=""):
+    name = table.encode() + b"\0"
+    attribute = struct.pack("HH", 4 + len(name), 1) + name + bytes(-len(name) % 4) if table else b""
+    family, flags, resource = (NFPROTO_IPV4, REQUEST_AND_ACK, 0) if table else (0, 1, 10)
+    body = struct.pack("BB", family, 0) + struct.pack("!H", resource) + attribute
+    return struct.pack("IHHII", 16 + len(body), kind, flags, 0, 0) + body
+
+
+def nftables(sent):
+    """The errno of the first answer, negative, or 0."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
+        netlink.send(sent)
+        answer = netlink.recv(65536)
+    kind, error = struct.unpack_from("H", answer, 4)[0], struct.unpack_from("i", answer, 16)[0]
+    return error if kind == NLMSG_ERROR else 0
+
+
+def traces(server):
+    """What is left of a server that ended with no task: the host shall be as it was found."""
+    own = name(server)
+    table = [f"table {own}"] if has_table(own) else []
+    return [str(path) for path in (*links(own), *CGROUPS.glob(f"*/{own}"))] + table
+
+
+def links(own):
+    return list(pathlib.Path("/sys/class/net").glob(own.replace("slipway-", "sl") + "*"))
+
+
 def sweep(server):
-    """After a broken test or server. What a server leaves that ended well is no more than empty groups."""
+    """After a broken test or server."""
     for pid in processes(server):
         os.kill(pid, signal.SIGKILL)
     for mount in reversed(census(server)["mounts"]):
         subprocess.run(["umount", "--lazy", mount], capture_output=True)
     own = name(server)
-    for link in pathlib.Path("/sys/class/net").glob(own.replace("slipway-", "sl") + "*"):
+    for link in links(own):
         subprocess.run(["ip", "link", "delete", link.name], capture_output=True)
+    delete_table(own)
     insist(lambda: remove_groups(own), OSError)
 
 

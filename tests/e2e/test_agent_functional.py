@@ -13,14 +13,14 @@ import pytest
 import registry
 import wire
 from conftest import CASES, needs_root, serving
-from tasks import by_name, run, wait, watch
+from tasks import STAY, by_name, run, wait, watch
 
 FOLDER = CASES / "agent-functional"
 REGISTRY_PORT = 51670
 # A disk of the machines that the tests were written for. No driver has the number: what matters is the node.
 DISK = "/dev/xvda"
-LONG = {"Cmd": ["sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait"]}
-SERVE = {"Cmd": ["sh", "-c", "mkdir -p /www; echo served > /www/index.html; exec httpd -f -p 80 -h /www"]}
+LONG = {"Cmd": ["sh", "-c", STAY]}
+SERVE = {"Cmd": ["sh", "-c", "mkdir -p /www; echo served > /www/index.html; httpd -p 80 -h /www; " + STAY]}
 PARALLEL = ("busybox", "ubuntu", "consul", "debian", "httpd", "redis", "nginx", "registry")
 RENAMED = {"portBindings": "portMappings"}
 # These sleep for a minute, or end by stop timeouts: other tests are run meanwhile.
