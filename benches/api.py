@@ -1,4 +1,4 @@
-"""DescribeTasks a second over keep-alive connections, with `wrk` on the same cores. Needs root, and Debian's `wrk`.
+"""Requests a second over keep-alive connections, with `wrk` on the same cores. Needs root, and Debian's `wrk`.
 
     target/venv/bin/python benches/api.py [SECONDS]
 """
@@ -64,6 +64,20 @@ def row(server, name, script):
     return [name, f"{rate:.0f}", *others]
 
 
+def script(directory, requests):
+    path = directory / "requests.lua"
+    path.write_text(LUA % ", ".join(map(lua, requests)))
+    return path
+
+
+def subjects(caller, arns):
+    yield "DescribeTasks of one task", [caller.sign("DescribeTasks", tasks=[arn]) for arn in arns]
+    yield "DescribeTasks of ten tasks", [caller.sign("DescribeTasks", tasks=tasks) for tasks in (arns[:10], arns[10:])]
+    # Each answer waits until its write is on disk; one write to disk serves all that wait.
+    tags = [[{"key": "n", "value": str(n)}] for n in range(100)]
+    yield "TagResource, durable when answered", [caller.sign("TagResource", resourceArn=arns[0], tags=tag) for tag in tags]
+
+
 def main(directory):
     with conftest.serving(directory / "data") as server:
         meeting, ecs = common.Meeting(directory / "bench"), server.client()
@@ -71,11 +85,7 @@ def main(directory):
         arns = [task["taskArn"] for _ in range(TASKS // 10) for task in ecs.run_task(taskDefinition="api", count=10)["tasks"]]
         for arn in arns:
             wait(ecs, "running", arn)
-        caller, rows = common.Caller(server), []
-        for name, asked in (("one task", [[arn] for arn in arns]), ("ten tasks", [arns[:10], arns[10:]])):
-            script = directory / "requests.lua"
-            script.write_text(LUA % ", ".join(lua(caller.sign("DescribeTasks", tasks=tasks)) for tasks in asked))
-            rows.append(row(server, f"DescribeTasks of {name}", script))
+        rows = [row(server, name, script(directory, requests)) for name, requests in subjects(common.Caller(server), arns)]
         load = common.load()
         meeting.release(TASKS)
         for arn in arns:
