@@ -1,5 +1,6 @@
 //! The process that holds a task's containers: single-threaded, no runtime, one poll loop. It outlives the agent; it is
 //! what the containers' exits are reported to and what keeps their output. libcontainer runs in short-lived forks of it.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod bare;
 mod children;
@@ -20,6 +21,9 @@ mod server;
 mod start;
 mod stdio;
 
+use std::fmt;
+use std::io::{self, Write};
+
 /// `slipway shim …`: must be called before the process has a second thread.
 pub fn main(args: &[String]) -> i32 {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -28,8 +32,13 @@ pub fn main(args: &[String]) -> i32 {
         ["run", bundle] => bare::main(bundle),
         ["pause"] => pause::main(),
         _ => {
-            eprintln!("usage: shim serve SANDBOX LOGS CGROUP | shim run BUNDLE");
+            complain(format_args!("usage: shim serve SANDBOX LOGS CGROUP | shim run BUNDLE"));
             2
         }
     }
+}
+
+/// For the shim's own log. The usual macro panics where that cannot be written, and containers must outlive a full disk.
+fn complain(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{what}");
 }

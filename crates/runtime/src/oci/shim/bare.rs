@@ -11,7 +11,7 @@ pub fn main(bundle: &str) -> i32 {
     match run(Path::new(bundle)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{bundle}: {error}");
+            super::complain(format_args!("{bundle}: {error}"));
             1
         }
     }

@@ -118,7 +118,7 @@ impl Container {
         self.group.try_remove();
         let exit = Exit { code, oom_killed, at: SystemClock.now() };
         if let Err(error) = self.dir.exited(&exit) {
-            eprintln!("{}: cannot record exit {}: {error}", self.name, exit.code);
+            super::complain(format_args!("{}: cannot record exit {}: {error}", self.name, exit.code));
         }
         self.phase = Phase::Ended { started_at, exit: exit.clone() };
         Some(exit)

@@ -77,8 +77,9 @@ impl Lines {
     }
 }
 
+/// As many digits each time, so that times sort as text.
 fn rfc3339(now: Time) -> String {
-    jiff::Timestamp::from_millisecond(now.millis() as i64).map(|t| t.to_string()).unwrap_or_default()
+    jiff::Timestamp::from_millisecond(now.millis() as i64).map(|t| format!("{t:.3}")).unwrap_or_default()
 }
 
 /// Where the lines go.
@@ -105,7 +106,7 @@ impl Log {
         if let Log::Rotated(file) = self
             && let Err(error) = file.write(entries)
         {
-            eprintln!("{}: {error}", file.path.display());
+            super::complain(format_args!("{}: {error}", file.path.display()));
         }
     }
 }
@@ -148,7 +149,11 @@ impl Rotated {
         if self.bytes > 0 && self.bytes + entries.len() as u64 > self.max_bytes {
             self.rotate()?;
         }
-        self.file.write_all(entries)?;
+        if let Err(error) = self.file.write_all(entries) {
+            // Half an entry would spoil the next.
+            self.file.set_len(self.bytes)?;
+            return Err(error);
+        }
         self.bytes += entries.len() as u64;
         Ok(())
     }
@@ -197,7 +202,7 @@ mod tests {
         expect![[r#"
             {"time":"2023-11-14T22:13:20.123Z","stream":"stdout","log":"one\n"}
             {"time":"2023-11-14T22:13:20.123Z","stream":"stdout","log":"two\n"}
-            {"time":"2023-11-14T22:13:20.5Z","stream":"stdout","log":"end"}
+            {"time":"2023-11-14T22:13:20.500Z","stream":"stdout","log":"end"}
         "#]]
         .assert_eq(&lines(&[b"one\ntw", b"o\nend"]));
     }

@@ -127,7 +127,7 @@ fn end_start(shim: &mut Shim, key: u64) {
                 container.outputs.push(Output::new(Stream::Stdout, terminal));
             }
             if let Err(error) = container.dir.started(&container.runtime_id, at) {
-                eprintln!("{}: cannot record the start: {error}", container.name);
+                super::complain(format_args!("{}: cannot record the start: {error}", container.name));
             }
             shim.reply(reply, Ok(Answer::Started(Started { pid, at })));
             shim.claim(pid);

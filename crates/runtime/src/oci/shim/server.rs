@@ -60,7 +60,7 @@ pub fn main(sandbox: &str, logs: &str, cgroup: &str) -> i32 {
             0
         }
         Err(error) => {
-            eprintln!("{sandbox}: {error}");
+            super::complain(format_args!("{sandbox}: {error}"));
             1
         }
     }
@@ -203,7 +203,7 @@ impl Shim {
         if let Ok((stream, _)) = self.listener.accept()
             && let Err(error) = self.connect(stream)
         {
-            eprintln!("accept: {error}");
+            super::complain(format_args!("accept: {error}"));
         }
     }
 
