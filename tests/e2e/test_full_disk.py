@@ -1,12 +1,14 @@
 """A disk without a byte left under a server's data: what it cannot keep it refuses, what runs goes on, and room is all it needs."""
 
+import os
 import subprocess
 
+import host
 import images
 import pytest
 import wire
 from conftest import needs_root, serving
-from tasks import container, register, run, stop, wait
+from tasks import container, insist, register, run, stop, wait
 
 pytestmark = needs_root
 
@@ -58,6 +60,33 @@ def test_a_full_disk_is_survived(server, small_disk, fill):
     assert ecs.describe_tasks(tasks=[lives])["tasks"][0]["lastStatus"] == "RUNNING"
     wait(ecs, "running", run(ecs, definition))
     stop(ecs, lives)
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["and the server goes on", "and the server is killed"])
+def test_what_ends_while_the_disk_is_full_is_reported_once_there_is_room(server, small_disk, fill, tmp_path, crash):
+    ecs = server.client()
+    flag = {"name": "flag", "host": {"sourcePath": str(tmp_path)}}
+    waits = container(script="cat /flag/go; echo perhaps; echo complaint >&2; exit 9", mountPoints=[{"sourceVolume": "flag", "containerPath": "/flag"}])
+    os.mkfifo(tmp_path / "go")
+    arn = run(ecs, register(ecs, "ends", waits, volumes=[flag]))
+    wait(ecs, "running", arn)
+
+    fill()
+    with open(tmp_path / "go", "w"):  # Opens once the container reads, and ends it by being closed.
+        pass
+    insist(lambda: ended(server), AssertionError)
+    if crash:
+        server.kill()
+    (small_disk / "filler").unlink()
+    if crash:
+        server.start()
+    task = wait(server.client(), "stopped", arn)
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 9)
+
+
+def ended(server):
+    """Nothing is left of the container but its shim."""
+    assert len(host.processes(server)) <= 1
 
 
 def cannot_run(ecs, definition):
