@@ -194,6 +194,7 @@ mod tests {
         ContainerRun {
             id: ContainerId { task: "t".into(), container: container.into() },
             runtime_id: "r".into(),
+            again: false,
             task: Arc::new(spec),
             image: Image::default(),
             netns: None,

@@ -25,6 +25,8 @@ pub struct ContainerRun {
     pub id: ContainerId,
     /// 64 hexadecimal digits, as Docker's container ids.
     pub runtime_id: String,
+    /// A restart: what the container's last run wrote is there. Otherwise it begins with the image.
+    pub again: bool,
     pub task: Arc<TaskSpec>,
     pub image: Image,
     /// `None`: the host's network namespace.

@@ -31,6 +31,8 @@ pub enum Effect {
     },
     Start {
         container: String,
+        /// By its restart policy: what it wrote is still there.
+        again: bool,
         facts: Facts,
     },
     Signal {
@@ -82,7 +84,9 @@ impl fmt::Display for Effect {
             Effect::PrepareVolumes(spec) => write!(f, "prepare volumes {}", spec.id),
             Effect::Attach { plug, .. } => write!(f, "attach {}", plug.id),
             Effect::Pull { task, container } => write!(f, "pull {}.{container}", task.id),
-            Effect::Start { container, facts } => write!(f, "start {}.{container}", facts.spec.id),
+            Effect::Start { container, again, facts } => {
+                write!(f, "{} {}.{container}", if *again { "restart" } else { "start" }, facts.spec.id)
+            }
             Effect::Signal { task, container, signal } => write!(f, "signal {task}.{container} {signal}"),
             Effect::Probe { task, container, .. } => write!(f, "probe {task}.{container}"),
             Effect::Remove { task, container } => write!(f, "remove {task}.{container}"),

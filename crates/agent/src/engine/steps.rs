@@ -68,7 +68,12 @@ fn removals(task: &Task, now: Time) -> Vec<Effect> {
 fn starts(task: &Task, now: Time) -> Vec<Effect> {
     let ready = waiting(task)
         .filter(|(index, spec, container)| is_prepared(task, spec, container) && order::turn(task, *index, now) == Turn::Now);
-    ready.map(|(_, spec, _)| Effect::Start { container: spec.name.clone(), facts: facts(task) }).collect()
+    let start = |(_, spec, container): (usize, &ContainerSpec, &Container)| Effect::Start {
+        container: spec.name.clone(),
+        again: container.restart_count > 0,
+        facts: facts(task),
+    };
+    ready.map(start).collect()
 }
 
 fn is_prepared(task: &Task, spec: &ContainerSpec, container: &Container) -> bool {

@@ -38,7 +38,7 @@ impl Hands {
             Effect::PrepareVolumes(spec) => Box::pin(hands.prepare_volumes(spec)),
             Effect::Attach { task, plug } => Box::pin(hands.attach(task, plug)),
             Effect::Pull { task, container } => Box::pin(hands.pull(task, container)),
-            Effect::Start { container, facts } => Box::pin(hands.start(container, facts, runtime_id(rng))),
+            Effect::Start { container, again, facts } => Box::pin(hands.start(container, again, facts, runtime_id(rng))),
             Effect::Signal { task, container, signal } => Box::pin(hands.signal(task, container, signal)),
             Effect::Probe { task, container, runtime_id, command, timeout } => {
                 Box::pin(hands.probe(task, container, runtime_id, ExecSpec { command, timeout }))
@@ -78,10 +78,10 @@ impl Hands {
         Some(Event::Pulled { task, container, result })
     }
 
-    async fn start(self, container: String, facts: Facts, runtime_id: String) -> Option<Event> {
+    async fn start(self, container: String, again: bool, facts: Facts, runtime_id: String) -> Option<Event> {
         let task = facts.spec.id.clone();
         let result = match self.container_run(&container, facts, runtime_id).await {
-            Ok(run) => self.run(run).await,
+            Ok(run) => self.run(ContainerRun { again, ..run }).await,
             Err(reason) => Err(reason),
         };
         Some(Event::Started { task, container, result })
@@ -103,6 +103,7 @@ impl Hands {
         Ok(ContainerRun {
             id: ContainerId { task: spec.id.clone(), container: name.to_owned() },
             runtime_id,
+            again: false,
             netns,
             binds: self.binds(&facts, container, image).await?,
             hosts: files::hosts(&facts, container, &hostname),

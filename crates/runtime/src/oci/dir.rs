@@ -70,13 +70,11 @@ struct RunRecord {
 }
 
 impl Container {
-    /// The writable layer belongs to one runtime id: a restart under the same id finds what it wrote, another id does not.
-    pub fn prepare(&self, runtime_id: &str) -> io::Result<()> {
+    /// The writable layer of a start that was never told of is of no use to the next; a restart goes on with its own.
+    pub fn prepare(&self, again: bool) -> io::Result<()> {
         private_dir(&self.0)?;
-        let owner = self.0.join("owner");
-        if fs::read_to_string(&owner).ok().as_deref() != Some(runtime_id) {
+        if !again {
             remove_dir_if_any(&self.upper())?;
-            replace(&owner, runtime_id.as_bytes())?;
         }
         remove_dir_if_any(&self.work())?;
         for dir in [self.upper(), self.work(), self.merged(), self.scratch()] {

@@ -154,6 +154,7 @@ impl Agent {
         ContainerRun {
             id: id(task, container),
             runtime_id,
+            again: false,
             task: task.clone(),
             image: self.image.clone(),
             netns: None,

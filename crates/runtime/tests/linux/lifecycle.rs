@@ -70,13 +70,13 @@ async fn a_signal_death_is_128_and_the_signal() {
 }
 
 #[tokio::test]
-async fn a_restart_under_the_same_runtime_id_finds_what_it_wrote_and_another_id_does_not() {
+async fn a_restart_finds_what_the_last_run_wrote_and_another_start_does_not() {
     let Some(host) = host() else { return };
     let mut agent = host.agent();
     let task = Arc::new(task(1, vec![shell("c", "cat /mark 2>/dev/null; echo was here > /mark")]));
     agent.runtime.open(&task).await.unwrap();
-    for runtime_id in ["a", "a", "b"] {
-        let run = runtime::ContainerRun { runtime_id: runtime_id.repeat(64), ..agent.run_of(&task, "c") };
+    for (runtime_id, again) in [("a", false), ("b", true), ("c", false)] {
+        let run = runtime::ContainerRun { runtime_id: runtime_id.repeat(64), again, ..agent.run_of(&task, "c") };
         agent.runtime.start(run).await.unwrap();
         agent.exit().await;
         agent.runtime.remove(&id(&task, "c")).await.unwrap();

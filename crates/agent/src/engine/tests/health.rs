@@ -107,7 +107,7 @@ fn a_restarted_container_is_unknown_again() {
             +10 -> probe app;
             healthy app -> Running[app:Running Healthy]; remember; wake@20;
             exit app 1 -> remember; remove app; Running[app:Running Healthy restarts=1];
-            removed -> start app;
+            removed -> restart app;
             up app -> Running[app:Running restarts=1]; remember;
         "#]],
     );

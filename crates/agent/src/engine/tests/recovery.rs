@@ -179,9 +179,9 @@ fn a_restart_goes_on_where_it_was() {
             +1 exit app 1 -> remember; remove app; Running[app:Running restarts=1];
             crash -> remove app; Running[app:Running restarts=1];
             removed -> open;
-            ready -> start app;
+            ready -> restart app;
             crash -> open; Running[app:Running restarts=1];
-            ready -> start app;
+            ready -> restart app;
             up app -> Running[app:Running restarts=1]; remember;
         "#]],
     );

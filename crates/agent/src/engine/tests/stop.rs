@@ -248,7 +248,7 @@ fn a_restart_policy_brings_a_container_back() {
             ready -> start app; remember;
             up app -> Running[app:Running]; remember;
             +60 exit app 1 -> remember; remove app; Running[app:Running restarts=1];
-            removed -> start app;
+            removed -> restart app;
             up app -> Running[app:Running restarts=1]; remember;
             +59 exit app 1 -> remember; detach t.app; close; Stopping EssentialContainerExited[app:Stopped 1 restarts=1];
         "#]],

@@ -57,7 +57,7 @@ impl World {
                 let image = Image { digest, stop_signal: Some("SIGQUIT".into()), ..Image::default() };
                 Event::Pulled { task: task.id.clone(), container, result: result.map(|()| image) }
             }
-            Effect::Start { container, facts } => {
+            Effect::Start { container, facts, .. } => {
                 let task = facts.spec.id.clone();
                 let open = self.sandboxes.contains(&task).then_some(()).ok_or("no sandbox".to_owned());
                 let result = result.and(open).map(|()| self.start(&task, &container));

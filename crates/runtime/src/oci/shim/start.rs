@@ -105,7 +105,7 @@ fn prepare(
     pause: Option<i32>,
 ) -> Result<spec::Compiled, Failure> {
     let failed = |what: &'static str| move |error: io::Error| Failure::Start(format!("{what}: {error}"));
-    dir.prepare(&run.runtime_id).map_err(failed("make the container's directory"))?;
+    dir.prepare(run.again).map_err(failed("make the container's directory"))?;
     rootfs::leave_host(dir).map_err(failed("make a mount namespace"))?;
     rootfs::mount_overlay(dir, &run.image.layers).map_err(failed("mount the image"))?;
     let mut host = facts::gather(run, sandbox, dir, group, pause);

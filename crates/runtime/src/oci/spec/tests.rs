@@ -23,6 +23,7 @@ fn run(container: ContainerSpec) -> ContainerRun {
     ContainerRun {
         id: ContainerId { task: "t".into(), container: "c".into() },
         runtime_id: "0".repeat(64),
+        again: false,
         task: Arc::new(TaskSpec { id: "t".into(), containers: vec![container], ..TaskSpec::default() }),
         image: Image {
             command: vec!["sleep".into(), "1".into()],

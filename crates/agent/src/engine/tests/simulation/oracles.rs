@@ -58,7 +58,7 @@ impl Oracles {
     pub fn performed(&mut self, effect: &Effect, world: &World) -> Verdict {
         match effect {
             Effect::Remember { generation, put, .. } => self.remembers(*generation, put, world),
-            Effect::Start { container, facts } => self.starts(&facts.spec, container, world),
+            Effect::Start { container, facts, .. } => self.starts(&facts.spec, container, world),
             Effect::Signal { task, container, signal } => self.signals(task, container, *signal, world),
             Effect::Report(report) => self.reports(report, world),
             Effect::Close(spec) => nothing_runs("closed", &spec.id, world),
