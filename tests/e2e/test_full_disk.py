@@ -72,8 +72,7 @@ def test_what_ends_while_the_disk_is_full_is_reported_once_there_is_room(server,
     wait(ecs, "running", arn)
 
     fill()
-    with open(tmp_path / "go", "w"):  # Opens once the container reads, and ends it by being closed.
-        pass
+    (tmp_path / "go").write_text("")  # Opens once the container reads, and ends it by being closed.
     insist(lambda: ended(server), AssertionError)
     if crash:
         server.kill()

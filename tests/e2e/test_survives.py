@@ -1,6 +1,7 @@
 """kill -9 of the server: containers go on, and nothing that was acknowledged or happened meanwhile is lost."""
 
 import os
+import time
 
 import pytest
 from botocore.exceptions import WaiterError
@@ -36,9 +37,9 @@ def test_what_ended_meanwhile_is_reported(own, tmp_path):
         mountPoints=[{"sourceVolume": "flag", "containerPath": "/flag"}]), volumes=[{"name": "flag", "host": {"sourcePath": str(done)}}]))
     wait(ecs, "running", arn)
     own.kill()
-    for fifo, mode in (("go", "w"), ("over", "r")):  # each opens when the container opens its end
-        with open(done / fifo, mode):
-            pass
+    # Each opens when the container opens its end.
+    (done / "go").write_text("")
+    (done / "over").read_text()
     own.start()
     ended = wait(own.client(), "stopped", arn)
     assert (ended["containers"][0]["exitCode"], ended["stopCode"]) == (23, "EssentialContainerExited")
@@ -59,3 +60,24 @@ def test_every_acknowledged_task_survives_kills_in_a_loop(own):
     except WaiterError as error:
         pytest.fail(str([(t["lastStatus"], t.get("stoppedReason")) for t in error.last_response["tasks"]]))
     assert sorted(own.client().list_tasks(family="loop")["taskArns"]) == sorted(acknowledged)
+
+
+def test_whenever_the_server_is_killed_each_task_runs_once_and_tells_its_own_end(own, tmp_path):
+    ran = tmp_path / "ran"
+    ran.mkdir()
+    once = container(
+        script="echo $NUMBER >> /ran/$NUMBER; exit $NUMBER", mountPoints=[{"sourceVolume": "ran", "containerPath": "/ran"}]
+    )
+    definition = register(own.client(), "once", once, volumes=[{"name": "ran", "host": {"sourcePath": str(ran)}}])
+    numbers = {}
+    for delay_ms in range(0, 120, 4):
+        number = len(numbers) + 1
+        environment = {"containerOverrides": [{"name": "app", "environment": [{"name": "NUMBER", "value": str(number)}]}]}
+        numbers[run(own.client(), definition, overrides=environment)] = number
+        # Not for anything to happen: the kill shall come at another moment of the start each time.
+        time.sleep(delay_ms / 1000)
+        own.kill()
+        own.start()
+    ended = {arn: wait(own.client(), "stopped", arn) for arn in numbers}
+    assert {arn: task["containers"][0].get("exitCode") for arn, task in ended.items()} == numbers
+    assert {int(path.name): path.read_text() for path in ran.iterdir()} == {n: f"{n}\n" for n in numbers.values()}
