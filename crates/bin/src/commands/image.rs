@@ -58,8 +58,8 @@ async fn pull(client: &Client, image: &str) -> anyhow::Result<()> {
     let mut lines = Lines::new(client.own("POST", &format!("pull/{image}"), crate::client::empty()).await?.into_body());
     while let Some(line) = lines.next::<serde_json::Value>().await? {
         match (line["text"].as_str(), line["digest"].as_str(), line["error"].as_str()) {
-            (Some(text), _, _) => println!("{image}: {text}"),
-            (_, Some(digest), _) => println!("{image}: {digest}"),
+            (Some(text), _, _) => drop(say(format_args!("{image}: {text}"))),
+            (_, Some(digest), _) => drop(say(format_args!("{image}: {digest}"))),
             (_, _, error) => bail!("{image}: {}", error.unwrap_or("no reason given")),
         }
     }
