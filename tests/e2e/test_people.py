@@ -70,7 +70,21 @@ def test_explain_says_node_by_node_why_a_task_has_no_place(server, ecs):
     assert server.slipway("explain", "--task-definition", "one-port").returncode == 0
 
 
+def test_stats_are_what_the_container_uses(server, ecs):
+    task = run(ecs, register(ecs, "busy", container(script="while :; do :; done", memory=32)))
+    wait(ecs, "running", task)
+    reading = told(server, "stats", task, "--no-stream")
+    (used,) = reading["containers"]
+    assert used["container"] == "app" and used["taskArn"] == task
+    assert used["memoryLimitBytes"] == 32 * 2**20 and 0 < used["memoryBytes"] < 32 * 2**20
+    assert used["processes"] == 1 and used["cpuPercent"] > 0
+    lines = server.slipway("stats", "--no-stream").stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith(task.rsplit("/")[-1])] == ["app"]
+    stop(ecs, task)
+    assert server.slipway("stats", task).stdout == "", "of a task that is over there is nothing, and that is the end"
+
+
 def test_what_there_is_not_is_said(server):
-    for command in (["describe", "ffff"], ["explain", "ffff"], ["explain", "--task-definition", "nobody"]):
+    for command in (["describe", "ffff"], ["explain", "ffff"], ["stats", "ffff"], ["explain", "--task-definition", "nobody"]):
         done = server.slipway(*command, check=False)
         assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("slipway: "), done

@@ -36,7 +36,7 @@ pub struct Server {
     pub plane: Plane,
     pub keys: Keys,
     pub images: Arc<Images>,
-    runtime: Arc<dyn Runtime>,
+    pub runtime: Arc<OciRuntime>,
 }
 
 /// A server with what ends it.
@@ -68,7 +68,7 @@ impl Server {
                 .await?;
         connected(&plane, &mut feed, &agent.facts().id).await?;
         let keys = Keys::new(&config);
-        let server = Arc::new(Server { config, address, plane, keys, images, runtime: Arc::clone(&runtime) as _ });
+        let server = Arc::new(Server { config, address, plane, keys, images, runtime: Arc::clone(&runtime) });
         let (stop, stopped) = watch::channel(false);
         let http = tokio::spawn(http::serve(listener, Arc::clone(&server), stopped));
         Ok(Running { server, stop, http, writer, runtime, network, agent })

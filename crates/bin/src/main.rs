@@ -81,6 +81,16 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Shows what containers use, once a second
+    Stats {
+        /// Only this task: its id, the beginning of it, or its ARN
+        task: Option<String>,
+        /// One table, and no more
+        #[arg(long)]
+        no_stream: bool,
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
     #[command(subcommand, hide = true)]
     Hello(hello::Hello),
 }
@@ -133,6 +143,9 @@ async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
         }
         Command::Describe { task, output } => commands::describe::run(&client(flags)?, &task, output).await?,
         Command::Explain { what, output } => return commands::explain::run(&client(flags)?, &what, output).await,
+        Command::Stats { task, no_stream, output } => {
+            commands::stats::run(&client(flags)?, task.as_deref(), no_stream, output).await?;
+        }
         Command::Hello(_) => unreachable!("taken before the runtime starts"),
     }
     Ok(0)

@@ -10,6 +10,7 @@ pub mod logs;
 pub mod output;
 pub mod ps;
 pub mod run;
+pub mod stats;
 pub mod up;
 
 use std::fmt::Display;

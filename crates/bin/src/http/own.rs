@@ -1,6 +1,7 @@
 //! Slipway's own endpoints, under `/_slipway/`, for its command line: what AWS has no API for. Signed as AWS requests are,
 //! for the service name `slipway`.
 
+mod stats;
 mod tasks;
 
 use super::body::{self, Body};
@@ -51,6 +52,7 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         ("GET", "tasks") => tasks::describe(server, &scope, rest),
         ("GET", "explain") if rest.is_empty() => tasks::explain_definition(server, &scope, &query),
         ("GET", "explain") => tasks::explain_task(server, &scope, rest),
+        ("GET", "stats") => stats::watch(server, &scope, rest),
         ("GET", "watch") => watch_task(server, &scope, rest),
         ("POST", "kill") => kill(server, &scope, rest).await,
         _ => refused(StatusCode::NOT_FOUND, "no such endpoint"),

@@ -6,6 +6,7 @@ pub mod devices;
 pub mod limits;
 pub mod moves;
 mod processes;
+pub mod usage;
 
 use crate::oci::dir::ignore_missing;
 use limits::{Limits, Write};

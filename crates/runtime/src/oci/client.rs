@@ -60,6 +60,12 @@ impl OciRuntime {
         Ok(())
     }
 
+    /// What a container that runs has used; `None` without its cgroup. Asks the kernel and no shim.
+    pub fn usage(&self, task: &TaskId, runtime_id: &str) -> Option<cgroup::usage::Usage> {
+        let path = format!("{}/{runtime_id}", self.cgroup(task));
+        cgroup::Host::detect().ok()?.group(&path).usage()
+    }
+
     fn slot(&self, task: &TaskId) -> Slot {
         self.slots.lock().expect("no panic while it is held").entry(task.clone()).or_default().clone()
     }
