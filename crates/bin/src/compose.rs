@@ -4,7 +4,7 @@ use crate::config::{Config, DATA_DIR};
 use crate::http;
 use crate::images::Images;
 use crate::keys::Keys;
-use crate::services;
+use crate::{events, services};
 use agent::Agent;
 use anyhow::Context;
 use base::{Rng, SystemClock};
@@ -125,8 +125,10 @@ fn create_private(directory: &Path) -> anyhow::Result<()> {
 
 fn start_plane(config: &Config) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
     let backend = File::open(config.data_dir.join("state.redb"))?;
-    let services = Arc::new(services::all());
+    let events = events::open(&config.data_dir).context("log events")?;
+    let services = Arc::new(services::all(&events));
     let (plane, writer) = Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?;
+    tokio::spawn(events::keep_tidy(plane.clone(), events));
     let retention = Duration::from_secs(config.stopped_task_retention_seconds);
     plane.internal(move |_, tx| ecs::task::set_stopped_task_retention(tx, retention));
     Ok((plane, writer))

@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod compose;
 mod config;
+mod events;
 mod hello;
 mod http;
 mod images;

@@ -1,13 +1,14 @@
 //! Every AWS service in this binary. Adding one is a row.
 
 use kernel::{Service, Services};
+use logstore::Events;
 
-pub fn all() -> Services {
-    Services::new(services())
+pub fn all(events: &Events) -> Services {
+    Services::new(services(events))
 }
 
-fn services() -> Vec<Service> {
-    vec![ecs::service(), logs::service()]
+fn services(events: &Events) -> Vec<Service> {
+    vec![ecs::service(), logs::service(events)]
 }
 
 #[cfg(test)]
@@ -15,6 +16,11 @@ mod tests {
     use super::*;
     use expect_test::expect_file;
     use std::collections::BTreeSet;
+
+    /// Nothing is kept by these tests.
+    fn services() -> Vec<Service> {
+        super::services(&crate::events::open(tempfile::tempdir().unwrap().path()).unwrap())
+    }
 
     /// Every operation of every model is built or listed as not built; a table row that the model lacks is neither.
     fn page(services: &[Service]) -> String {

@@ -86,6 +86,7 @@ impl Plane {
                 core::guarded(|| run(&mut call, &self.published.load()))?
             }
             Prepared::Write(run) => self.write(who, run).await?,
+            Prepared::Data(run) => run(who.call(self.clock.now(), Rng::from_os()), self.image()).await?,
         };
         encode()
     }

@@ -5,7 +5,9 @@ use crate::reconcile::{Erased, Of};
 use crate::{Call, Reconciler, Workloads};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use store::{Image, Record, Tables, Tx};
 use wire::model::OperationModel;
@@ -18,6 +20,7 @@ pub type Encode = Box<dyn FnOnce() -> Result<Bytes, wire::Error> + Send>;
 pub type Answer = Result<Encode, wire::Error>;
 pub type WriteRun = Box<dyn FnOnce(&mut Call, &mut Tx) -> Answer + Send>;
 pub type ReadRun = Box<dyn FnOnce(&mut Call, &Image) -> Answer + Send>;
+pub type DataRun = Box<dyn FnOnce(Call, Arc<Image>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send>;
 /// An operation's function, as it stands in the table.
 pub type WriteHandler<Op, E> = fn(&mut Call, &mut Tx, <Op as Operation>::Input) -> Result<<Op as Operation>::Output, E>;
 pub type ReadHandler<Op, E> = fn(&mut Call, &Image, <Op as Operation>::Input) -> Result<<Op as Operation>::Output, E>;
@@ -28,6 +31,8 @@ pub enum Prepared {
     Write(WriteRun),
     /// Anywhere, on the newest published image.
     Read(ReadRun),
+    /// Over data that is no rows, with the newest published image beside it.
+    Data(DataRun),
 }
 
 type Prepare = Box<dyn Fn(&'static Model, &[u8]) -> Result<Prepared, wire::Error> + Send + Sync>;
@@ -78,6 +83,30 @@ impl Service {
             Ok(Prepared::Read(Box::new(move |call, image| {
                 let output = handler(call, image, input).map_err(Into::into)?;
                 Ok(Box::new(move || wire::encode(model, &output)))
+            })))
+        });
+        self.operations.insert(Op::NAME, prepare);
+        self
+    }
+
+    /// An operation over data that is no rows (events, objects): what it needs of them is in `handler`. It changes no rows.
+    pub fn data<Op, E, F, Outcome>(mut self, handler: F) -> Service
+    where
+        Op: Operation + 'static,
+        Op::Output: 'static,
+        Op::Input: 'static,
+        E: Into<wire::Error> + 'static,
+        F: Fn(Call, Arc<Image>, Op::Input) -> Outcome + Clone + Send + Sync + 'static,
+        Outcome: Future<Output = Result<Op::Output, E>> + Send + 'static,
+    {
+        let prepare: Prepare = Box::new(move |model, body| {
+            let (input, handler) = (wire::decode::<Op>(model, body)?, handler.clone());
+            Ok(Prepared::Data(Box::new(move |call, image| {
+                let answer = handler(call, image, input);
+                Box::pin(async move {
+                    let output = answer.await.map_err(Into::into)?;
+                    Ok(Box::new(move || wire::encode(model, &output)) as Encode)
+                })
             })))
         });
         self.operations.insert(Op::NAME, prepare);

@@ -1,5 +1,7 @@
 //! Amazon CloudWatch Logs: the index of everything this service does. One row an operation; follow the row to its function.
 
+mod events;
+mod filter;
 pub mod group;
 mod paging;
 pub mod stream;
@@ -8,9 +10,14 @@ mod tags;
 mod testing;
 
 use api_logs as api;
-use kernel::Service;
+use kernel::{Call, Service};
+use logstore::Events;
+use std::future::Future;
+use std::sync::Arc;
+use store::Image;
 
-pub fn service() -> Service {
+/// `events` is where what is no row is kept.
+pub fn service(events: &Events) -> Service {
     Service::new(&api::MODEL)
         .on::<api::CreateLogGroup, _>(group::create_log_group)
         .on::<api::CreateLogStream, _>(stream::create_log_stream)
@@ -23,9 +30,25 @@ pub fn service() -> Service {
         .on::<api::UntagLogGroup, _>(tags::untag_log_group)
         .on::<api::UntagResource, _>(tags::untag_resource)
         .read::<api::DescribeLogGroups, _>(group::describe_log_groups)
-        .read::<api::DescribeLogStreams, _>(stream::describe_log_streams)
         .read::<api::ListTagsForResource, _>(tags::list_tags_for_resource)
         .read::<api::ListTagsLogGroup, _>(tags::list_tags_log_group)
+        .data::<api::DescribeLogStreams, _, _, _>(over(events, stream::describe_log_streams))
+        .data::<api::FilterLogEvents, _, _, _>(over(events, events::filter_log_events))
+        .data::<api::GetLogEvents, _, _, _>(over(events, events::get_log_events))
+        .data::<api::PutLogEvents, _, _, _>(over(events, events::put_log_events))
         .table::<group::LogGroup>()
         .table::<stream::LogStream>()
+}
+
+/// The operation, knowing where events are.
+fn over<Input, Answer, Operation>(
+    events: &Events,
+    operation: Operation,
+) -> impl Fn(Call, Arc<Image>, Input) -> Answer + Clone + Send + Sync + 'static
+where
+    Operation: Fn(Events, Call, Arc<Image>, Input) -> Answer + Clone + Send + Sync + 'static,
+    Answer: Future,
+{
+    let events = events.clone();
+    move |call, image, input| operation(events.clone(), call, image, input)
 }

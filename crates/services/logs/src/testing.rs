@@ -5,6 +5,7 @@ use kernel::core::{self, Core};
 use kernel::plane::Who;
 use kernel::service::Prepared;
 use kernel::{Caller, Services};
+use logstore::{EventStore, Events};
 use serde_json::Value;
 use std::sync::Arc;
 use store::backend::mem::Mem;
@@ -12,13 +13,18 @@ use store::backend::mem::Mem;
 pub struct Plane {
     core: Core,
     pub now: Time,
+    runtime: tokio::runtime::Runtime,
+    _events: tempfile::TempDir,
 }
 
 impl Plane {
     pub fn new() -> Plane {
-        let services = Arc::new(Services::new(vec![crate::service()]));
+        let directory = tempfile::tempdir().expect("there is room for tests");
+        let events = Events::new(EventStore::open(directory.path()).expect("the directory is new"));
+        let services = Arc::new(Services::new(vec![crate::service(&events)]));
         let core = Core::open(services, Box::new(Mem::new()), Rng::from_seed(7)).expect("memory can be read");
-        Plane { core, now: Time(1_700_000_000_000) }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime of one thread");
+        Plane { core, now: Time(1_700_000_000_000), runtime, _events: directory }
     }
 
     /// The answer as JSON text, or `Code: message`.
@@ -41,6 +47,10 @@ impl Plane {
                 let (_, settles, kept) = self.core.run(self.now, vec![core::transaction(who(), run, answer)]);
                 settles.into_iter().for_each(|settle| settle(&kept));
                 receiver.recv().expect("the work is settled")?
+            }
+            Prepared::Data(run) => {
+                let call = who().call(self.now, Rng::from_seed(0));
+                self.runtime.block_on(run(call, Arc::new(self.core.image().clone())))?
             }
         };
         let bytes = encode()?;

@@ -8,6 +8,16 @@ wire::enumeration! {
         Disabled = "DISABLED",
     }
 
+    pub enum EntityRejectionErrorType {
+        InvalidEntity = "InvalidEntity",
+        InvalidTypeValue = "InvalidTypeValue",
+        InvalidKeyAttributes = "InvalidKeyAttributes",
+        InvalidAttributes = "InvalidAttributes",
+        EntitySizeTooLarge = "EntitySizeTooLarge",
+        UnsupportedLogGroupType = "UnsupportedLogGroupType",
+        MissingRequiredFields = "MissingRequiredFields",
+    }
+
     pub enum InheritedProperty {
         AccountDataProtection = "ACCOUNT_DATA_PROTECTION",
     }

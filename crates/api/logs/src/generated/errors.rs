@@ -5,19 +5,30 @@ use super::{enums::*, shapes::*};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Error {
+    DataAlreadyAccepted { message: String, expected_sequence_token: Option<String> },
     InvalidParameter { message: String },
+    InvalidSequenceToken { message: String, expected_sequence_token: Option<String> },
     LimitExceeded { message: String },
     OperationAborted { message: String },
     ResourceAlreadyExists { message: String },
     ResourceNotFound { message: String },
     ServiceUnavailable { message: String },
     TooManyTags { message: String, resource_name: Option<String> },
+    UnrecognizedClient { message: String },
     Validation { message: String },
 }
 
 impl Error {
+    pub fn data_already_accepted(message: impl Into<String>, expected_sequence_token: Option<String>) -> Error {
+        Error::DataAlreadyAccepted { message: message.into(), expected_sequence_token }
+    }
+
     pub fn invalid_parameter(message: impl Into<String>) -> Error {
         Error::InvalidParameter { message: message.into() }
+    }
+
+    pub fn invalid_sequence_token(message: impl Into<String>, expected_sequence_token: Option<String>) -> Error {
+        Error::InvalidSequenceToken { message: message.into(), expected_sequence_token }
     }
 
     pub fn limit_exceeded(message: impl Into<String>) -> Error {
@@ -44,6 +55,10 @@ impl Error {
         Error::TooManyTags { message: message.into(), resource_name }
     }
 
+    pub fn unrecognized_client(message: impl Into<String>) -> Error {
+        Error::UnrecognizedClient { message: message.into() }
+    }
+
     pub fn validation(message: impl Into<String>) -> Error {
         Error::Validation { message: message.into() }
     }
@@ -51,26 +66,32 @@ impl Error {
     /// The exception's name on the wire.
     pub fn code(&self) -> &'static str {
         match self {
+            Error::DataAlreadyAccepted { .. } => "DataAlreadyAcceptedException",
             Error::InvalidParameter { .. } => "InvalidParameterException",
+            Error::InvalidSequenceToken { .. } => "InvalidSequenceTokenException",
             Error::LimitExceeded { .. } => "LimitExceededException",
             Error::OperationAborted { .. } => "OperationAbortedException",
             Error::ResourceAlreadyExists { .. } => "ResourceAlreadyExistsException",
             Error::ResourceNotFound { .. } => "ResourceNotFoundException",
             Error::ServiceUnavailable { .. } => "ServiceUnavailableException",
             Error::TooManyTags { .. } => "TooManyTagsException",
+            Error::UnrecognizedClient { .. } => "UnrecognizedClientException",
             Error::Validation { .. } => "ValidationException",
         }
     }
 
     pub fn message(&self) -> &str {
         match self {
-            Error::InvalidParameter { message, .. }
+            Error::DataAlreadyAccepted { message, .. }
+            | Error::InvalidParameter { message, .. }
+            | Error::InvalidSequenceToken { message, .. }
             | Error::LimitExceeded { message, .. }
             | Error::OperationAborted { message, .. }
             | Error::ResourceAlreadyExists { message, .. }
             | Error::ResourceNotFound { message, .. }
             | Error::ServiceUnavailable { message, .. }
             | Error::TooManyTags { message, .. }
+            | Error::UnrecognizedClient { message, .. }
             | Error::Validation { message, .. } => message,
         }
     }
@@ -95,6 +116,12 @@ impl From<Error> for wire::Error {
         let (status, fault) = (error.status(), error.fault());
         let rendered = wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) };
         match error {
+            Error::DataAlreadyAccepted { expected_sequence_token, .. } => {
+                rendered.with_member("expectedSequenceToken", expected_sequence_token)
+            }
+            Error::InvalidSequenceToken { expected_sequence_token, .. } => {
+                rendered.with_member("expectedSequenceToken", expected_sequence_token)
+            }
             Error::TooManyTags { resource_name, .. } => rendered.with_member("resourceName", resource_name),
             _ => rendered,
         }

@@ -125,6 +125,31 @@ static OPERATIONS: &[OperationModel] = &[
         }),
     },
     OperationModel {
+        name: "FilterLogEvents",
+        method: "POST",
+        uri: "/",
+        input: Some(&FILTER_LOG_EVENTS_REQUEST),
+        output: Some(&FILTER_LOG_EVENTS_RESPONSE),
+        result_wrapper: None,
+        errors: &["InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"],
+        paginator: Some(Paginator {
+            input_tokens: &["nextToken"],
+            output_tokens: &["nextToken"],
+            limit_key: Some("limit"),
+            result_keys: &["events", "searchedLogStreams"],
+        }),
+    },
+    OperationModel {
+        name: "GetLogEvents",
+        method: "POST",
+        uri: "/",
+        input: Some(&GET_LOG_EVENTS_REQUEST),
+        output: Some(&GET_LOG_EVENTS_RESPONSE),
+        result_wrapper: None,
+        errors: &["InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"],
+        paginator: None,
+    },
+    OperationModel {
         name: "ListTagsForResource",
         method: "POST",
         uri: "/",
@@ -142,6 +167,23 @@ static OPERATIONS: &[OperationModel] = &[
         output: Some(&LIST_TAGS_LOG_GROUP_RESPONSE),
         result_wrapper: None,
         errors: &["ResourceNotFoundException", "ServiceUnavailableException"],
+        paginator: None,
+    },
+    OperationModel {
+        name: "PutLogEvents",
+        method: "POST",
+        uri: "/",
+        input: Some(&PUT_LOG_EVENTS_REQUEST),
+        output: Some(&PUT_LOG_EVENTS_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            "InvalidParameterException",
+            "InvalidSequenceTokenException",
+            "DataAlreadyAcceptedException",
+            "ResourceNotFoundException",
+            "ServiceUnavailableException",
+            "UnrecognizedClientException",
+        ],
         paginator: None,
     },
     OperationModel {
@@ -306,7 +348,127 @@ static DESCRIBE_LOG_STREAMS_RESPONSE: Shape = Shape::new(
     Kind::Structure(&[Member::optional("logStreams", &LOG_STREAMS), Member::optional("nextToken", &NEXT_TOKEN)]),
 );
 
+static ENTITY: Shape = Shape::new(
+    "Entity",
+    Kind::Structure(&[
+        Member::optional("keyAttributes", &ENTITY_KEY_ATTRIBUTES),
+        Member::optional("attributes", &ENTITY_ATTRIBUTES),
+    ]),
+);
+
+static ENTITY_ATTRIBUTES: Shape = Shape {
+    min: Some(0.0),
+    max: Some(10.0),
+    ..Shape::new("EntityAttributes", Kind::Map(Member::item(&ENTITY_ATTRIBUTES_KEY), Member::item(&ENTITY_ATTRIBUTES_VALUE)))
+};
+
+static ENTITY_ATTRIBUTES_KEY: Shape =
+    Shape { min: Some(1.0), max: Some(256.0), ..Shape::new("EntityAttributesKey", Kind::String) };
+
+static ENTITY_ATTRIBUTES_VALUE: Shape =
+    Shape { min: Some(1.0), max: Some(512.0), ..Shape::new("EntityAttributesValue", Kind::String) };
+
+static ENTITY_KEY_ATTRIBUTES: Shape = Shape {
+    min: Some(2.0),
+    max: Some(4.0),
+    ..Shape::new(
+        "EntityKeyAttributes",
+        Kind::Map(Member::item(&ENTITY_KEY_ATTRIBUTES_KEY), Member::item(&ENTITY_KEY_ATTRIBUTES_VALUE)),
+    )
+};
+
+static ENTITY_KEY_ATTRIBUTES_KEY: Shape =
+    Shape { min: Some(1.0), max: Some(32.0), ..Shape::new("EntityKeyAttributesKey", Kind::String) };
+
+static ENTITY_KEY_ATTRIBUTES_VALUE: Shape =
+    Shape { min: Some(1.0), max: Some(512.0), ..Shape::new("EntityKeyAttributesValue", Kind::String) };
+
+static ENTITY_REJECTION_ERROR_TYPE: Shape = Shape {
+    values: &[
+        "InvalidEntity",
+        "InvalidTypeValue",
+        "InvalidKeyAttributes",
+        "InvalidAttributes",
+        "EntitySizeTooLarge",
+        "UnsupportedLogGroupType",
+        "MissingRequiredFields",
+    ],
+    ..Shape::new("EntityRejectionErrorType", Kind::String)
+};
+
+static EVENT_ID: Shape = Shape::new("EventId", Kind::String);
+
+static EVENT_MESSAGE: Shape = Shape { min: Some(1.0), ..Shape::new("EventMessage", Kind::String) };
+
+static EVENTS_LIMIT: Shape = Shape { min: Some(1.0), max: Some(10000.0), ..Shape::new("EventsLimit", Kind::Integer) };
+
 static FILTER_COUNT: Shape = Shape::new("FilterCount", Kind::Integer);
+
+static FILTER_LOG_EVENTS_REQUEST: Shape = Shape::new(
+    "FilterLogEventsRequest",
+    Kind::Structure(&[
+        Member::optional("logGroupName", &LOG_GROUP_NAME),
+        Member::optional("logGroupIdentifier", &LOG_GROUP_IDENTIFIER),
+        Member::optional("logStreamNames", &INPUT_LOG_STREAM_NAMES),
+        Member::optional("logStreamNamePrefix", &LOG_STREAM_NAME),
+        Member::optional("startTime", &TIMESTAMP),
+        Member::optional("endTime", &TIMESTAMP),
+        Member::optional("filterPattern", &FILTER_PATTERN),
+        Member::optional("nextToken", &NEXT_TOKEN),
+        Member::optional("limit", &EVENTS_LIMIT),
+        Member::optional("startFromHead", &START_FROM_HEAD),
+        Member::optional("interleaved", &INTERLEAVED),
+        Member::optional("unmask", &UNMASK),
+    ]),
+);
+
+static FILTER_LOG_EVENTS_RESPONSE: Shape = Shape::new(
+    "FilterLogEventsResponse",
+    Kind::Structure(&[
+        Member::optional("events", &FILTERED_LOG_EVENTS),
+        Member::optional("searchedLogStreams", &SEARCHED_LOG_STREAMS),
+        Member::optional("nextToken", &NEXT_TOKEN),
+    ]),
+);
+
+static FILTER_PATTERN: Shape = Shape { min: Some(0.0), max: Some(1024.0), ..Shape::new("FilterPattern", Kind::String) };
+
+static FILTERED_LOG_EVENT: Shape = Shape::new(
+    "FilteredLogEvent",
+    Kind::Structure(&[
+        Member::optional("logStreamName", &LOG_STREAM_NAME),
+        Member::optional("timestamp", &TIMESTAMP),
+        Member::optional("message", &EVENT_MESSAGE),
+        Member::optional("ingestionTime", &TIMESTAMP),
+        Member::optional("eventId", &EVENT_ID),
+    ]),
+);
+
+static FILTERED_LOG_EVENTS: Shape = Shape::new("FilteredLogEvents", Kind::List(Member::item(&FILTERED_LOG_EVENT)));
+
+static GET_LOG_EVENTS_REQUEST: Shape = Shape::new(
+    "GetLogEventsRequest",
+    Kind::Structure(&[
+        Member::optional("logGroupName", &LOG_GROUP_NAME),
+        Member::optional("logGroupIdentifier", &LOG_GROUP_IDENTIFIER),
+        Member::required("logStreamName", &LOG_STREAM_NAME),
+        Member::optional("startTime", &TIMESTAMP),
+        Member::optional("endTime", &TIMESTAMP),
+        Member::optional("nextToken", &NEXT_TOKEN),
+        Member::optional("limit", &EVENTS_LIMIT),
+        Member::optional("startFromHead", &START_FROM_HEAD),
+        Member::optional("unmask", &UNMASK),
+    ]),
+);
+
+static GET_LOG_EVENTS_RESPONSE: Shape = Shape::new(
+    "GetLogEventsResponse",
+    Kind::Structure(&[
+        Member::optional("events", &OUTPUT_LOG_EVENTS),
+        Member::optional("nextForwardToken", &NEXT_TOKEN),
+        Member::optional("nextBackwardToken", &NEXT_TOKEN),
+    ]),
+);
 
 static INCLUDE_LINKED_ACCOUNTS: Shape = Shape::new("IncludeLinkedAccounts", Kind::Boolean);
 
@@ -314,6 +476,19 @@ static INHERITED_PROPERTIES: Shape = Shape::new("InheritedProperties", Kind::Lis
 
 static INHERITED_PROPERTY: Shape =
     Shape { values: &["ACCOUNT_DATA_PROTECTION"], ..Shape::new("InheritedProperty", Kind::String) };
+
+static INPUT_LOG_EVENT: Shape = Shape::new(
+    "InputLogEvent",
+    Kind::Structure(&[Member::required("timestamp", &TIMESTAMP), Member::required("message", &EVENT_MESSAGE)]),
+);
+
+static INPUT_LOG_EVENTS: Shape =
+    Shape { min: Some(1.0), max: Some(10000.0), ..Shape::new("InputLogEvents", Kind::List(Member::item(&INPUT_LOG_EVENT))) };
+
+static INPUT_LOG_STREAM_NAMES: Shape =
+    Shape { min: Some(1.0), max: Some(100.0), ..Shape::new("InputLogStreamNames", Kind::List(Member::item(&LOG_STREAM_NAME))) };
+
+static INTERLEAVED: Shape = Shape::new("Interleaved", Kind::Boolean);
 
 static KMS_KEY_ID: Shape = Shape { max: Some(256.0), ..Shape::new("KmsKeyId", Kind::String) };
 
@@ -328,6 +503,8 @@ static LIST_TAGS_LOG_GROUP_REQUEST: Shape =
 
 static LIST_TAGS_LOG_GROUP_RESPONSE: Shape =
     Shape::new("ListTagsLogGroupResponse", Kind::Structure(&[Member::optional("tags", &TAGS)]));
+
+static LOG_EVENT_INDEX: Shape = Shape::new("LogEventIndex", Kind::Integer);
 
 static LOG_GROUP: Shape = Shape::new(
     "LogGroup",
@@ -400,20 +577,77 @@ static LOG_STREAM_NAME: Shape = Shape {
     ..Shape::new("LogStreamName", Kind::String)
 };
 
+static LOG_STREAM_SEARCHED_COMPLETELY: Shape = Shape::new("LogStreamSearchedCompletely", Kind::Boolean);
+
 static LOG_STREAMS: Shape = Shape::new("LogStreams", Kind::List(Member::item(&LOG_STREAM)));
 
 static NEXT_TOKEN: Shape = Shape { min: Some(1.0), ..Shape::new("NextToken", Kind::String) };
 
 static ORDER_BY: Shape = Shape { values: &["LogStreamName", "LastEventTime"], ..Shape::new("OrderBy", Kind::String) };
 
+static OUTPUT_LOG_EVENT: Shape = Shape::new(
+    "OutputLogEvent",
+    Kind::Structure(&[
+        Member::optional("timestamp", &TIMESTAMP),
+        Member::optional("message", &EVENT_MESSAGE),
+        Member::optional("ingestionTime", &TIMESTAMP),
+    ]),
+);
+
+static OUTPUT_LOG_EVENTS: Shape = Shape::new("OutputLogEvents", Kind::List(Member::item(&OUTPUT_LOG_EVENT)));
+
 static POLICY_NAME: Shape = Shape::new("PolicyName", Kind::String);
+
+static PUT_LOG_EVENTS_REQUEST: Shape = Shape::new(
+    "PutLogEventsRequest",
+    Kind::Structure(&[
+        Member::required("logGroupName", &LOG_GROUP_NAME),
+        Member::required("logStreamName", &LOG_STREAM_NAME),
+        Member::required("logEvents", &INPUT_LOG_EVENTS),
+        Member::optional("sequenceToken", &SEQUENCE_TOKEN),
+        Member::optional("entity", &ENTITY),
+    ]),
+);
+
+static PUT_LOG_EVENTS_RESPONSE: Shape = Shape::new(
+    "PutLogEventsResponse",
+    Kind::Structure(&[
+        Member::optional("nextSequenceToken", &SEQUENCE_TOKEN),
+        Member::optional("rejectedLogEventsInfo", &REJECTED_LOG_EVENTS_INFO),
+        Member::optional("rejectedEntityInfo", &REJECTED_ENTITY_INFO),
+    ]),
+);
 
 static PUT_RETENTION_POLICY_REQUEST: Shape = Shape::new(
     "PutRetentionPolicyRequest",
     Kind::Structure(&[Member::required("logGroupName", &LOG_GROUP_NAME), Member::required("retentionInDays", &DAYS)]),
 );
 
+static REJECTED_ENTITY_INFO: Shape =
+    Shape::new("RejectedEntityInfo", Kind::Structure(&[Member::required("errorType", &ENTITY_REJECTION_ERROR_TYPE)]));
+
+static REJECTED_LOG_EVENTS_INFO: Shape = Shape::new(
+    "RejectedLogEventsInfo",
+    Kind::Structure(&[
+        Member::optional("tooNewLogEventStartIndex", &LOG_EVENT_INDEX),
+        Member::optional("tooOldLogEventEndIndex", &LOG_EVENT_INDEX),
+        Member::optional("expiredLogEventEndIndex", &LOG_EVENT_INDEX),
+    ]),
+);
+
+static SEARCHED_LOG_STREAM: Shape = Shape::new(
+    "SearchedLogStream",
+    Kind::Structure(&[
+        Member::optional("logStreamName", &LOG_STREAM_NAME),
+        Member::optional("searchedCompletely", &LOG_STREAM_SEARCHED_COMPLETELY),
+    ]),
+);
+
+static SEARCHED_LOG_STREAMS: Shape = Shape::new("SearchedLogStreams", Kind::List(Member::item(&SEARCHED_LOG_STREAM)));
+
 static SEQUENCE_TOKEN: Shape = Shape { min: Some(1.0), ..Shape::new("SequenceToken", Kind::String) };
+
+static START_FROM_HEAD: Shape = Shape::new("StartFromHead", Kind::Boolean);
 
 static STORED_BYTES: Shape = Shape { min: Some(0.0), ..Shape::new("StoredBytes", Kind::Long) };
 
@@ -443,6 +677,8 @@ static TAGS: Shape =
     Shape { min: Some(1.0), max: Some(50.0), ..Shape::new("Tags", Kind::Map(Member::item(&TAG_KEY), Member::item(&TAG_VALUE))) };
 
 static TIMESTAMP: Shape = Shape { min: Some(0.0), ..Shape::new("Timestamp", Kind::Long) };
+
+static UNMASK: Shape = Shape::new("Unmask", Kind::Boolean);
 
 static UNTAG_LOG_GROUP_REQUEST: Shape = Shape::new(
     "UntagLogGroupRequest",

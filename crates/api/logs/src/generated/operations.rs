@@ -59,6 +59,22 @@ impl Operation for DescribeLogStreams {
     type Output = shapes::DescribeLogStreamsResponse;
 }
 
+pub struct FilterLogEvents;
+
+impl Operation for FilterLogEvents {
+    const NAME: &'static str = "FilterLogEvents";
+    type Input = shapes::FilterLogEventsRequest;
+    type Output = shapes::FilterLogEventsResponse;
+}
+
+pub struct GetLogEvents;
+
+impl Operation for GetLogEvents {
+    const NAME: &'static str = "GetLogEvents";
+    type Input = shapes::GetLogEventsRequest;
+    type Output = shapes::GetLogEventsResponse;
+}
+
 pub struct ListTagsForResource;
 
 impl Operation for ListTagsForResource {
@@ -73,6 +89,14 @@ impl Operation for ListTagsLogGroup {
     const NAME: &'static str = "ListTagsLogGroup";
     type Input = shapes::ListTagsLogGroupRequest;
     type Output = shapes::ListTagsLogGroupResponse;
+}
+
+pub struct PutLogEvents;
+
+impl Operation for PutLogEvents {
+    const NAME: &'static str = "PutLogEvents";
+    type Input = shapes::PutLogEventsRequest;
+    type Output = shapes::PutLogEventsResponse;
 }
 
 pub struct PutRetentionPolicy;
@@ -124,8 +148,11 @@ pub fn each_operation(visitor: &mut impl EachOperation) {
     visitor.operation::<DeleteRetentionPolicy>();
     visitor.operation::<DescribeLogGroups>();
     visitor.operation::<DescribeLogStreams>();
+    visitor.operation::<FilterLogEvents>();
+    visitor.operation::<GetLogEvents>();
     visitor.operation::<ListTagsForResource>();
     visitor.operation::<ListTagsLogGroup>();
+    visitor.operation::<PutLogEvents>();
     visitor.operation::<PutRetentionPolicy>();
     visitor.operation::<TagLogGroup>();
     visitor.operation::<TagResource>();

@@ -32,7 +32,7 @@ fn a_stream_is_made_described_and_deleted_once() {
         "DescribeLogStreams",
         json!({"logGroupName": "g"}),
         expect![[
-            r#"{"logStreams":[{"logStreamName":"web/1","creationTime":1700000000000,"arn":"arn:aws:logs:us-east-1:123456789012:log-group:g:log-stream:web/1","storedBytes":0}]}"#
+            r#"{"logStreams":[{"logStreamName":"web/1","creationTime":1700000000000,"uploadSequenceToken":"49039859574011264211132441170122110042224352172235241234","arn":"arn:aws:logs:us-east-1:123456789012:log-group:g:log-stream:web/1","storedBytes":0}]}"#
         ]],
     );
     check(&mut plane, "DeleteLogStream", named("web/1"), expect!["{}"]);
