@@ -38,11 +38,12 @@ impl<'a> Overrides<'a> {
         units.and_then(|units| u32::try_from(units).ok()).unwrap_or_default()
     }
 
+    /// `ALL` and a share of one, which are no numbers, need one at least.
     pub fn gpus_of(&self, container: &api::ContainerDefinition) -> u32 {
         let overridden = self.of(container).and_then(|o| o.resource_requirements.as_ref());
         let required = overridden.or(container.resource_requirements.as_ref()).into_iter().flatten();
         let gpus = required.filter(|one| one.r#type == Some(api::ResourceType::Gpu));
-        gpus.filter_map(|one| one.value.as_ref()?.parse().ok()).fold(0, u32::saturating_add)
+        gpus.map(|one| one.value.as_deref().and_then(|count| count.parse().ok()).unwrap_or(1)).fold(0, u32::saturating_add)
     }
 
     /// The hard limit.

@@ -36,7 +36,9 @@ fn of_task(definition: &api::TaskDefinition) -> impl Iterator<Item = &'static st
         let is_windows = volume.fsx_windows_file_server_volume_configuration.is_some();
         is_windows || volume.s3files_volume_configuration.is_some() || volume.configured_at_launch == Some(true)
     });
+    let isolation = definition.trusted_execution_configuration.as_ref().and_then(|trusted| trusted.isolation_mode.as_ref());
     let asked = [
+        (isolation.is_some_and(|mode| mode.as_str() != "SHARED"), "Sandboxes of trusted execution"),
         (definition.proxy_configuration.is_some(), "Proxy configurations"),
         (elsewhere, "Volumes of EBS, FSx and S3 Files"),
         (some(&definition.inference_accelerators), "Inference accelerators"),
@@ -72,6 +74,9 @@ mod tests {
             container(json!({ "environmentFiles": [{ "value": "arn:aws:s3:::a/b.env", "type": "s3" }] })),
             expect!["Environment files are not supported by this server yet."],
         );
+        let trusted = |mode: &str| json!({ "trustedExecutionConfiguration": { "isolationMode": mode } });
+        check(trusted("SHARED"), expect!["fine"]);
+        check(trusted("ISOLATED_SANDBOX"), expect!["Sandboxes of trusted execution are not supported by this server yet."]);
         check(
             json!({ "volumes": [{ "name": "v", "configuredAtLaunch": true }] }),
             expect!["Volumes of EBS, FSx and S3 Files are not supported by this server yet."],

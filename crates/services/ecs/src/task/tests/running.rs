@@ -207,8 +207,10 @@ fn a_cluster_without_instances_is_an_error() {
 #[test]
 fn what_does_not_fit_is_a_failure_with_its_reason() {
     let run = |body: Value| placed(&plane().ok("RunTask", body));
-    let gpu = json!({ "containerOverrides": [{ "name": "a", "resourceRequirements": [{ "type": "GPU", "value": "1" }] }] });
-    assert_eq!(run(json!({ "taskDefinition": "small", "overrides": gpu })), "0 RESOURCE:GPU");
+    for gpu in [json!({ "type": "GPU", "value": "1" }), json!({ "type": "GPU", "value": "ALL" })] {
+        let gpu = json!({ "containerOverrides": [{ "name": "a", "resourceRequirements": [gpu] }] });
+        assert_eq!(run(json!({ "taskDefinition": "small", "overrides": gpu })), "0 RESOURCE:GPU");
+    }
     assert_eq!(run(json!({ "taskDefinition": "web", "count": 2 })), "1 RESOURCE:PORTS");
     assert_eq!(run(json!({ "taskDefinition": "small", "count": 6 })), "4 RESOURCE:CPU");
     let memory = json!({ "containerOverrides": [{ "name": "a", "memory": 3000 }] });
