@@ -89,7 +89,7 @@ impl Client {
 
     /// Not one that was sent to be refused.
     fn is_open(&self, request: &Request) -> bool {
-        self.runs.get(&text(&request.input["clientToken"])).is_some_and(|run| run.input == request.input && run.answered.is_none())
+        self.runs.get(&text(&request.input["clientToken"])).is_some_and(|run| run.input == request.input && run.answered.is_none() && !run.is_abandoned)
     }
 
     /// Something of this request is wrong: not said to whoever would repeat it.
@@ -149,6 +149,12 @@ impl Client {
             let is_sure = !others.any(|other| instances(&other.input).any(|another| another == arn));
             self.drains.insert(arn, is_sure.then_some(is_draining));
         }
+    }
+
+    /// So much time has passed that a token may stand for nothing any more.
+    pub fn gives_up(&mut self) {
+        self.again.clear();
+        self.runs.values_mut().filter(|run| run.answered.is_none()).for_each(|run| run.is_abandoned = true);
     }
 
     pub fn has_open_ends(&self) -> bool {

@@ -25,6 +25,8 @@ pub struct Plane {
     disk: Disk,
     core: Option<Core>,
     inbox: Vec<Work>,
+    /// Somebody has asked for something or said something since the last group.
+    is_asked: bool,
     answers: Answers,
     mutation: Option<Mutation>,
 }
@@ -36,13 +38,14 @@ pub struct Turned {
     pub assigns: Vec<(NodeId, Assign)>,
     pub answers: Vec<(u64, Answer)>,
     pub is_kept: bool,
+    pub was_asked: bool,
 }
 
 impl Plane {
     pub fn new(rng: Rng, mutation: Option<Mutation>) -> Plane {
         let services = Arc::new(Services::new(vec![ecs::service()]));
         let disk = Disk { rows: Mem::new(), state: Arc::default(), mutation };
-        let mut plane = Plane { services, disk, core: None, inbox: Vec::new(), answers: Arc::default(), mutation };
+        let mut plane = Plane { services, disk, core: None, inbox: Vec::new(), is_asked: false, answers: Arc::default(), mutation };
         plane.recover(rng);
         plane
     }
@@ -91,6 +94,7 @@ impl Plane {
     }
 
     pub fn hear(&mut self, node: &NodeId, word: Word) {
+        self.is_asked = true;
         if let Some(core) = &mut self.core {
             core.hear(node.clone(), word);
         }
@@ -98,6 +102,7 @@ impl Plane {
 
     /// `None`: the plane died in it.
     pub fn turn(&mut self, now: Time) -> Option<Turned> {
+        let was_asked = std::mem::take(&mut self.is_asked);
         let core = self.core.as_mut()?;
         let (outcome, settles, kept) = core.run(now, std::mem::take(&mut self.inbox));
         if lock(&self.disk.state).dies == Some(Dies::Now) {
@@ -106,7 +111,7 @@ impl Plane {
         settles.into_iter().for_each(|settle| settle(&kept));
         let answers = std::mem::take(&mut *lock(&self.answers));
         let answers = answers.into_iter().map(|(call, answer)| (call, parsed(answer))).collect();
-        Some(Turned { changes: outcome.changes, assigns: outcome.assigns, answers, is_kept: kept.is_ok() })
+        Some(Turned { changes: outcome.changes, assigns: outcome.assigns, answers, is_kept: kept.is_ok(), was_asked })
     }
 
     /// Reads are answered at once, writes with their group.
@@ -134,6 +139,7 @@ impl Plane {
         let answer = move |result: Result<kernel::service::Encode, wire::Error>| {
             lock(&answers).push((call, result.and_then(|encode| encode())));
         };
+        self.is_asked = true;
         self.inbox.push(kernel::core::transaction(who(), run, answer));
         None
     }

@@ -19,6 +19,8 @@ pub struct Profile {
     pub sets_again: u64,
     pub message_delay_ms: u64,
     pub commit_ms: u64,
+    /// How long the plane does not see that a link is gone.
+    pub notices_within_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,9 +39,11 @@ pub enum Trouble {
     Reboot,
     /// It comes back with other resources.
     NodeReplaced,
+    /// Everything sleeps for hours, as a laptop does.
+    Sleep,
 }
 
-const TROUBLES: [Trouble; 11] = [
+const TROUBLES: [Trouble; 12] = [
     Trouble::AgentCrash,
     Trouble::AgentCrashMidway,
     Trouble::PlaneCrash,
@@ -51,6 +55,7 @@ const TROUBLES: [Trouble; 11] = [
     Trouble::ShimDeath,
     Trouble::Reboot,
     Trouble::NodeReplaced,
+    Trouble::Sleep,
 ];
 
 impl Profile {
@@ -69,6 +74,7 @@ impl Profile {
             sets_again: one_of(&[0, 10, 30]),
             message_delay_ms: one_of(&[5, 50, 300]),
             commit_ms: one_of(&[2, 10, 200]),
+            notices_within_ms: one_of(&[1, 1_000, 10_000]),
         }
     }
 

@@ -21,6 +21,9 @@ use workload::{Assign, NodeId};
 /// More than this at one instant, and somebody goes round in circles.
 const STEPS_PER_INSTANT: usize = 5_000;
 
+/// Not sooner than this.
+const TRIED_AGAIN: Duration = Duration::from_millis(500);
+
 /// How a run went.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -43,6 +46,8 @@ pub enum Event {
     NodeUp { node: NodeId },
     PlaneUp,
     Connect { node: NodeId },
+    /// The plane sees that a link is gone.
+    Silence { node: NodeId },
     PlaneDiskFreed,
     NodeDiskFreed { node: NodeId },
     Phase(Phase),
@@ -59,6 +64,8 @@ pub struct World {
     client: Client,
     oracles: Oracles,
     is_over: bool,
+    /// When a group that nobody asked for was not kept.
+    failed_idly_at: Option<Time>,
     at_this_instant: usize,
 }
 
@@ -96,6 +103,7 @@ impl World {
             client: Client::default(),
             oracles: Oracles::default(),
             is_over: false,
+            failed_idly_at: None,
             at_this_instant: 0,
         };
         world.begin();
@@ -154,6 +162,7 @@ impl World {
             Event::NodeUp { node } => self.node_up(&node),
             Event::PlaneUp => return self.plane_up(),
             Event::Connect { node } => self.connect(&node),
+            Event::Silence { node } => self.notice(&node),
             Event::PlaneDiskFreed => {
                 self.stage.say("plane", "its disk has room again");
                 self.plane.fill_disk(false);
@@ -190,8 +199,19 @@ impl World {
         let is_kept = turned.is_kept;
         if !is_kept {
             self.stage.say("plane", "a group is not kept");
+            self.not_kept(turned.was_asked)?;
         }
         self.turned(turned).map(|()| is_kept)
+    }
+
+    /// A full disk is left alone for a while.
+    fn not_kept(&mut self, was_asked: bool) -> Result<(), Violation> {
+        let now = self.stage.now;
+        let before = if was_asked { None } else { self.failed_idly_at.replace(now) };
+        match before {
+            Some(at) if now.since(at) < TRIED_AGAIN => Err(Violation::new("nothing goes round in circles", "a full disk is tried again")),
+            _ => Ok(()),
+        }
     }
 
     fn turned(&mut self, turned: Turned) -> Result<(), Violation> {
@@ -210,6 +230,7 @@ impl World {
         self.stage.say("plane", "comes up");
         let rng = self.stage.rng.fork();
         self.plane.recover(rng);
+        self.failed_idly_at = None;
         // As the writer does before it listens to anybody.
         let has_begun = self.turn()?;
         if !self.plane.is_up() {

@@ -58,7 +58,7 @@ impl Node {
                 let result = attempt("CannotPullContainerError", stage).map(|()| image);
                 Event::Pulled { task: task.id.clone(), container, result }
             }
-            Effect::Start { container, facts } => return self.start(container, &facts, stage),
+            Effect::Start { container, facts, .. } => return self.start(container, &facts, stage),
             Effect::Signal { task, container, signal } => return self.signal(task, container, signal, stage),
             Effect::Probe { task, container, runtime_id, .. } => {
                 let healthy = self.is_healthy(&runtime_id, stage) && !stage.mishap(3);

@@ -33,6 +33,14 @@ impl World {
     pub(super) fn unlink(&mut self, node: &NodeId) {
         self.on_node(node, |node, _| node.agent.iter_mut().for_each(|agent| agent.link = None));
         if self.links.remove(node).is_some() {
+            let notices_within_ms = self.stage.profile.notices_within_ms;
+            self.stage.plan_within(notices_within_ms, Event::Silence { node: node.clone() });
+        }
+    }
+
+    /// Of a node that is back meanwhile the plane has noticed nothing.
+    pub(super) fn notice(&mut self, node: &NodeId) {
+        if !self.links.contains_key(node) {
             self.plane.hear(node, Word::Left);
         }
     }

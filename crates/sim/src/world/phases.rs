@@ -6,7 +6,6 @@ use crate::client::{self, Request};
 use crate::node::Node;
 use crate::oracle::{self, Violation};
 use crate::plane::{ACCOUNT, REGION};
-use crate::stage::START;
 use ecs::container_instance::ContainerInstance;
 use ecs::task::Task;
 use std::collections::BTreeMap;
@@ -38,16 +37,13 @@ impl World {
             let call = self.client.number();
             self.plane.call(call, self.stage.now, "RegisterTaskDefinition", &definition(family));
         }
-        let chaos = START + self.stage.profile.chaos;
         self.stage.plan(1_000, Event::Call);
         self.stage.plan(1_000, Event::Trouble);
-        let phases = [
-            (chaos, Phase::Calm),
-            (chaos + CALM, Phase::Stop),
-            (chaos + CALM + STOP, Phase::Stopped),
-            (chaos + CALM + STOP + DAY, Phase::DayAfter),
-        ];
-        phases.into_iter().for_each(|(at, phase)| self.stage.queue.plan(at, Event::Phase(phase)));
+        self.then(self.stage.profile.chaos, Phase::Calm);
+    }
+
+    fn then(&mut self, after: Duration, phase: Phase) {
+        self.stage.queue.plan(self.stage.now + after, Event::Phase(phase));
     }
 
     pub(super) fn enter(&mut self, phase: Phase) -> Result<(), Violation> {
@@ -55,13 +51,18 @@ impl World {
         match phase {
             Phase::Calm => {
                 self.calm();
+                self.then(CALM, Phase::Stop);
                 Ok(())
             }
             Phase::Stop => {
                 oracle::converged(&scene(&self.plane, &self.nodes, &self.client, &self.stage))?;
+                self.then(STOP, Phase::Stopped);
                 self.stop_all()
             }
-            Phase::Stopped => oracle::all_stopped(&scene(&self.plane, &self.nodes, &self.client, &self.stage)),
+            Phase::Stopped => {
+                self.then(DAY, Phase::DayAfter);
+                oracle::all_stopped(&scene(&self.plane, &self.nodes, &self.client, &self.stage))
+            }
             Phase::DayAfter => {
                 self.is_over = true;
                 oracle::forgotten(&scene(&self.plane, &self.nodes, &self.client, &self.stage))

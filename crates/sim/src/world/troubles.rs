@@ -3,12 +3,16 @@
 use super::{Event, World};
 use crate::plane::Dies;
 use crate::profile::Trouble;
+use std::time::Duration;
 use workload::NodeId;
 
 impl World {
     pub(super) fn random_trouble(&mut self) {
         let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
-        let (node, away_ms) = (self.stage.rng.pick(&nodes).cloned(), self.stage.rng.below(4_000));
+        let node = self.stage.rng.pick(&nodes).cloned();
+        // Some come back before anybody has noticed.
+        let longest_ms = if self.stage.rng.chance(30) { 30 } else { 4_000 };
+        let away_ms = self.stage.rng.below(longest_ms);
         let trouble = self.stage.profile.trouble(&mut self.stage.rng);
         if let (Some(node), Some(trouble), false) = (node, trouble, self.stage.calm) {
             self.suffer(trouble, &node, away_ms);
@@ -54,6 +58,13 @@ impl World {
                 self.on_node(node, |node, stage| node.reboot(stage));
                 self.stage.plan(away_ms, Event::NodeUp { node: node.clone() });
             }
+            // Rarely: what was stopped before is forgotten in it.
+            Trouble::Sleep if self.stage.rng.chance(10) => {
+                self.stage.say("", "everything sleeps");
+                self.stage.now = self.stage.now + Duration::from_secs(600 + self.stage.rng.below(6 * 3600));
+                self.client.gives_up();
+            }
+            Trouble::Sleep => {}
             Trouble::NodeReplaced => {
                 self.agent_crashes(node, away_ms);
                 self.on_node(node, |node, stage| {
