@@ -62,11 +62,6 @@ impl Error {
         Error::sender("UnknownOperationException", message)
     }
 
-    /// The model has the operation, we do not (yet).
-    pub fn not_implemented(operation: &str) -> Error {
-        Error::sender("UnknownOperationException", format!("The operation {operation} is not implemented.")).with_status(501)
-    }
-
     pub fn access_denied(message: impl Into<String>) -> Error {
         Error::sender("AccessDeniedException", message)
     }
