@@ -1,5 +1,6 @@
 """The main job, through the unmodified AWS CLI and boto3: definitions become containers whose life is told truthfully."""
 
+import concurrent.futures
 import json
 
 import pytest
@@ -115,6 +116,15 @@ def test_a_token_makes_one_task(ecs):
     with pytest.raises(ClientError, match="ConflictException"):
         run(ecs, definition, clientToken="the-same", count=2)
     ecs.stop_task(task=first)
+
+
+def test_a_token_makes_one_task_for_many_callers(server, ecs):
+    definition = register(ecs, "once-for-all", container(script="exit 0"))
+    clients = [server.client() for _ in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as callers:
+        tasks = set(callers.map(lambda n: run(clients[n % 8], definition, clientToken="everybody's"), range(40)))
+    assert len(tasks) == 1
+    wait(ecs, "stopped", tasks.pop())
 
 
 def test_a_taken_port_is_no_placement(ecs):
