@@ -145,10 +145,33 @@ impl Rotated {
         Ok(Rotated { path, file, bytes, max_bytes, max_files })
     }
 
-    fn write(&mut self, entries: &[u8]) -> io::Result<()> {
-        if self.bytes > 0 && self.bytes + entries.len() as u64 > self.max_bytes {
-            self.rotate()?;
+    fn write(&mut self, mut entries: &[u8]) -> io::Result<()> {
+        while !entries.is_empty() {
+            let (now, later) = entries.split_at(self.fitting(entries));
+            self.append(now)?;
+            entries = later;
+            if !entries.is_empty() {
+                self.rotate()?;
+            }
         }
+        Ok(())
+    }
+
+    /// How many bytes of whole entries the file has room for; an empty one takes an entry however long it is.
+    fn fitting(&self, entries: &[u8]) -> usize {
+        let room = usize::try_from(self.max_bytes.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
+        if entries.len() <= room {
+            return entries.len();
+        }
+        let is_end = |byte: &u8| *byte == b'\n';
+        match entries[..room].iter().rposition(is_end) {
+            Some(last) => last + 1,
+            None if self.bytes > 0 => 0,
+            None => entries.iter().position(is_end).map_or(entries.len(), |end| end + 1),
+        }
+    }
+
+    fn append(&mut self, entries: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(entries) {
             // Half an entry would spoil the next.
             self.file.set_len(self.bytes)?;
@@ -230,6 +253,16 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(human_size(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn entries_written_at_once_are_parted_where_the_file_is_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = Rotated::open(dir.path().join("c.log"), 10, 3).unwrap();
+        log.write(b"one\ntwo\nlonger than a file\nend\n").unwrap();
+        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+        let kept = (read("c.log"), read("c.log.1"), read("c.log.2"));
+        assert_eq!(kept, ("end\n".into(), "longer than a file\n".into(), "one\ntwo\n".into()));
     }
 
     #[test]
