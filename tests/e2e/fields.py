@@ -99,12 +99,10 @@ class Shows:
 
 class Kept:
     """Taken and described, and nothing that a container could see depends on it: by a function of the described task and its
-    definition."""
+    definition. Where the description itself is the effect, the state says so."""
 
-    state = KEPT
-
-    def __init__(self, described):
-        self.described = described
+    def __init__(self, described, state=KEPT):
+        self.described, self.state = described, state
 
     def check(self, ran, lives):
         task = lives.stopped(ran)
