@@ -66,6 +66,8 @@ fn runs(task: &mut Task, index: usize, run: Run) {
     container.life = Life::Running;
     container.runtime_id = Some(run.runtime_id);
     container.started_at = Some(run.at);
+    // Only now: a restart that fails leaves a container that ended as its last run did.
+    (container.exit_code, container.reason, container.stopped_at) = (None, None, None);
     health::begin(spec, container, run.at);
 }
 

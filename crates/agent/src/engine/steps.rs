@@ -107,10 +107,7 @@ pub fn begin(task: &mut Task, effect: &Effect, now: Time) {
             task.pull_started_at.get_or_insert(now);
             change(task, container, |c| c.pull = Step::Doing);
         }
-        Effect::Start { container, .. } => change(task, container, |c| {
-            c.life = Life::Starting;
-            (c.exit_code, c.reason, c.stopped_at) = (None, None, None);
-        }),
+        Effect::Start { container, .. } => change(task, container, |c| c.life = Life::Starting),
         Effect::Remove { container, .. } => change(task, container, |c| c.removal = Step::Doing),
         Effect::Probe { container, .. } => change(task, container, |c| c.pulse.probing_since = Some(now)),
         Effect::Signal { container, .. } => change(task, container, |c| match c.signalled_at {

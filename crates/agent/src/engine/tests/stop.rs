@@ -269,6 +269,27 @@ fn a_restart_policy_brings_a_container_back() {
 }
 
 #[test]
+fn a_restart_that_fails_keeps_the_exit_of_the_run_before() {
+    check(
+        "app! restart=60",
+        "assign
+         ready
+         up app
+         +60 exit app 3
+         removed
+         up app cannot-start?",
+        expect![[r#"
+            assign -> remember; open; attach t.app; pull app; Activating[app:Pending];
+            ready -> start app; remember;
+            up app -> Running[app:Running]; remember;
+            +60 exit app 3 -> remember; remove app; Running[app:Running restarts=1];
+            removed -> restart app;
+            up app cannot-start? -> remember; detach t.app; close; Stopping EssentialContainerExited[app:Stopped 3 restarts=1 Cannot: cannot-start];
+        "#]],
+    );
+}
+
+#[test]
 fn a_task_that_stops_restarts_nothing() {
     check(
         "app! restart=60",
