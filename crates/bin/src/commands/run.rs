@@ -135,7 +135,7 @@ impl Shown {
     /// Other tasks pull too; theirs are not this one's to tell.
     fn pull(&self, pulling: &Pulling) {
         if self.images.contains(&pulling.image) {
-            say(&format!("{}: {}", pulling.image, pulling.text));
+            say(format!("{}: {}", pulling.image, pulling.text));
         }
     }
 

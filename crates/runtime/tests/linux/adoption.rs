@@ -67,9 +67,9 @@ fn a_new_agent_finds_what_the_last_one_had_begun() {
     first.tokio.block_on(async {
         first.agent.runtime.open(&task).await.unwrap();
         tokio::select! {
-            biased; // the request is sent, its answer not awaited
-            _ = first.agent.start(&task, "c") => panic!("a start was answered at once"),
-            () = std::future::ready(()) => {}
+            // Long enough for the request to be sent, whether or not it is answered.
+            _ = first.agent.start(&task, "c") => {}
+            () = a_few_turns() => {}
         }
     });
     first.kill();
@@ -77,10 +77,16 @@ fn a_new_agent_finds_what_the_last_one_had_begun() {
     second.tokio.block_on(async {
         let (_, observed) = second.agent.runtime.list().await.unwrap();
         let running: Vec<_> = observed.iter().filter(|o| o.exit.is_none()).map(|o| o.id.container.as_str()).collect();
-        assert_eq!(running, ["c"]);
+        assert_eq!(running, ["c"], "{observed:?}");
         second.agent.runtime.close(&task.id).await.unwrap();
     });
     host.assert_nothing_is_left();
+}
+
+async fn a_few_turns() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Ends when the process is gone for good: reaped by its shim, that is, which writes the exit down right after.
