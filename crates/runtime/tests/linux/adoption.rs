@@ -64,12 +64,13 @@ fn a_new_agent_finds_what_the_last_one_had_begun() {
     let Some(host) = host() else { return };
     let task = Arc::new(task(1, vec![shell("c", "exec sleep 1000")]));
     let first = MortalAgent::new(&host);
+    let log = host.logs().join(&task.id).join("c.log");
     first.tokio.block_on(async {
         first.agent.runtime.open(&task).await.unwrap();
         tokio::select! {
-            // Long enough for the request to be sent, whether or not it is answered.
+            // The shim opens the container's log first of all: it has the request, whether or not it has answered.
             _ = first.agent.start(&task, "c") => {}
-            () = a_few_turns() => {}
+            () = appears(&log) => {}
         }
     });
     first.kill();
@@ -83,8 +84,8 @@ fn a_new_agent_finds_what_the_last_one_had_begun() {
     host.assert_nothing_is_left();
 }
 
-async fn a_few_turns() {
-    for _ in 0..200 {
+async fn appears(path: &std::path::Path) {
+    while !path.exists() {
         tokio::task::yield_now().await;
     }
 }
