@@ -53,8 +53,8 @@ impl Program {
 }
 
 pub const FAMILIES: [&str; 16] = [
-    "server", "job", "flash", "chain", "pair", "port", "dynamic", "big", "restart", "hog", "sick", "patience", "order", "missing",
-    "several", "apart",
+    "server", "job", "flash", "chain", "pair", "port", "dynamic", "big", "restart", "hog", "sick", "patience", "order",
+    "missing", "several", "apart",
 ];
 
 /// On Fargate, with an address of its own.
@@ -63,41 +63,69 @@ pub const FARGATE: &str = "fargate";
 pub fn definition(family: &str) -> Value {
     match family {
         "server" | "job" | "flash" | "hog" | "missing" => task(family, &[container(family, json!({}))]),
-        "chain" => task(family, &[
-            container("job-first", json!({ "essential": false })),
-            container("server", json!({ "dependsOn": after("job-first", "SUCCESS") })),
-        ]),
-        "pair" => task(family, &[
-            container("server", json!({ "healthCheck": check(json!({})) })),
-            container("job-then", json!({ "essential": false, "dependsOn": after("server", "HEALTHY") })),
-        ]),
+        "chain" => task(
+            family,
+            &[
+                container("job-first", json!({ "essential": false })),
+                container("server", json!({ "dependsOn": after("job-first", "SUCCESS") })),
+            ],
+        ),
+        "pair" => task(
+            family,
+            &[
+                container("server", json!({ "healthCheck": check(json!({})) })),
+                container("job-then", json!({ "essential": false, "dependsOn": after("server", "HEALTHY") })),
+            ],
+        ),
         "port" => task(family, &[container("server", json!({ "portMappings": [{ "containerPort": 80, "hostPort": 8080 }] }))]),
-        "dynamic" => task(family, &[
-            container("server", json!({ "portMappings": [{ "containerPort": 80 }, { "containerPort": 53, "protocol": "udp" }] })),
-            container("server-aside", json!({ "links": ["server"], "essential": false })),
-        ]),
+        "dynamic" => task(
+            family,
+            &[
+                container(
+                    "server",
+                    json!({ "portMappings": [{ "containerPort": 80 }, { "containerPort": 53, "protocol": "udp" }] }),
+                ),
+                container("server-aside", json!({ "links": ["server"], "essential": false })),
+            ],
+        ),
         "big" => task(family, &[container("server", json!({ "memory": 700, "memoryReservation": 600 }))]),
-        "restart" => task(family, &[
-            container("flaky", json!({ "restartPolicy": { "enabled": true, "restartAttemptPeriod": 60, "ignoredExitCodes": [7] } })),
-            container("server", json!({ "essential": false })),
-        ]),
+        "restart" => task(
+            family,
+            &[
+                container(
+                    "flaky",
+                    json!({ "restartPolicy": { "enabled": true, "restartAttemptPeriod": 60, "ignoredExitCodes": [7] } }),
+                ),
+                container("server", json!({ "essential": false })),
+            ],
+        ),
         "sick" => task(family, &[container("sick", json!({ "healthCheck": check(json!({ "startPeriod": 8 })) }))]),
-        "patience" => task(family, &[
-            container("sick", json!({ "startTimeout": 7, "essential": false, "healthCheck": check(json!({ "retries": 9 })) })),
-            container("server", json!({ "dependsOn": after("sick", "HEALTHY") })),
-        ]),
-        "order" => task(family, &[
-            container("server-below", json!({ "stopTimeout": 5 })),
-            container("server-above", json!({ "stopTimeout": 2, "dependsOn": after("server-below", "START") })),
-            container("flaky", json!({ "essential": false })),
-        ]),
+        "patience" => task(
+            family,
+            &[
+                container(
+                    "sick",
+                    json!({ "startTimeout": 7, "essential": false, "healthCheck": check(json!({ "retries": 9 })) }),
+                ),
+                container("server", json!({ "dependsOn": after("sick", "HEALTHY") })),
+            ],
+        ),
+        "order" => task(
+            family,
+            &[
+                container("server-below", json!({ "stopTimeout": 5 })),
+                container("server-above", json!({ "stopTimeout": 2, "dependsOn": after("server-below", "START") })),
+                container("flaky", json!({ "essential": false })),
+            ],
+        ),
         "several" => {
             let names = ["server", "job", "job-other", "flaky", "server-aside"];
             task(family, &names.map(|name| container(name, json!({ "essential": name == "server" }))))
         }
         "apart" => {
             let mut task = task(family, &[container("server", json!({}))]);
-            task["placementConstraints"] = json!([{ "type": "memberOf", "expression": "attribute:ecs.availability-zone != zone-b" }]);
+            task["placementConstraints"] =
+                json!([{ "type": "memberOf", "expression": "attribute:ecs.availability-zone != zone-b" }]);
             task
         }
         _ => fargate(),

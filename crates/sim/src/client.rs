@@ -35,7 +35,7 @@ pub struct Request {
 pub struct Run {
     input: Value,
     attempts: u32,
-    /// Refused when it was repeated: what the first attempt made, nobody will say.
+    /// Refused when it was repeated, or not asked again for hours: what the first attempt made, nobody will say.
     pub is_abandoned: bool,
     /// The ids of its tasks.
     pub answered: Option<BTreeSet<String>>,
@@ -43,7 +43,7 @@ pub struct Run {
 
 impl Run {
     fn made_something(&self) -> bool {
-        self.answered.as_ref().is_some_and(|tasks| !tasks.is_empty())
+        !self.is_abandoned && self.answered.as_ref().is_some_and(|tasks| !tasks.is_empty())
     }
 }
 
@@ -89,7 +89,9 @@ impl Client {
 
     /// Not one that was sent to be refused.
     fn is_open(&self, request: &Request) -> bool {
-        self.runs.get(&text(&request.input["clientToken"])).is_some_and(|run| run.input == request.input && run.answered.is_none() && !run.is_abandoned)
+        self.runs
+            .get(&text(&request.input["clientToken"]))
+            .is_some_and(|run| run.input == request.input && run.answered.is_none() && !run.is_abandoned)
     }
 
     /// Something of this request is wrong: not said to whoever would repeat it.
@@ -154,7 +156,8 @@ impl Client {
     /// So much time has passed that a token may stand for nothing any more.
     pub fn gives_up(&mut self) {
         self.again.clear();
-        self.runs.values_mut().filter(|run| run.answered.is_none()).for_each(|run| run.is_abandoned = true);
+        self.waiting.clear();
+        self.runs.values_mut().for_each(|run| run.is_abandoned = true);
     }
 
     pub fn has_open_ends(&self) -> bool {

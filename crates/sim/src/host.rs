@@ -182,7 +182,8 @@ impl Host {
         let container = self.containers.keys().find(|(of, _)| of == task);
         let attachment = self.attachments.keys().find(|id| agent::engine::network::owner(id) == task);
         let sandbox = self.sandboxes.get(task);
-        let held = container.map(|(_, name)| format!("the container {name}")).or(attachment.map(|id| format!("the attachment {id}")));
+        let held =
+            container.map(|(_, name)| format!("the container {name}")).or(attachment.map(|id| format!("the attachment {id}")));
         held.or(sandbox.map(|_| "the sandbox".to_owned()))
     }
 

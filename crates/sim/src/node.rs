@@ -69,16 +69,33 @@ pub struct Link {
 }
 
 /// Something that happens on a host after a while.
+#[allow(clippy::large_enum_variant)] // few live at a time; boxes would only blur the matches
 pub enum Deed {
-    Inventory { incarnation: u64 },
-    Write { incarnation: u64 },
-    Finish { incarnation: u64, number: u64 },
+    Inventory {
+        incarnation: u64,
+    },
+    Write {
+        incarnation: u64,
+    },
+    Finish {
+        incarnation: u64,
+        number: u64,
+    },
     /// The engine hears of it.
-    Tell { incarnation: u64, event: Event },
+    Tell {
+        incarnation: u64,
+        event: Event,
+    },
     /// A program ends, by itself or by a signal.
-    End { runtime_id: String, code: i32, oom_killed: bool },
+    End {
+        runtime_id: String,
+        code: i32,
+        oom_killed: bool,
+    },
     /// What nobody waits for any more (a mutation).
-    Late { effect: Effect },
+    Late {
+        effect: Effect,
+    },
 }
 
 impl Node {
@@ -252,7 +269,10 @@ impl Node {
     fn end(&mut self, runtime_id: &str, code: i32, oom_killed: bool, stage: &mut Stage) {
         let exit = agent::engine::Exit { code, oom_killed, at: stage.now };
         let Some((id, _)) = self.host.end(runtime_id, End::Exit(exit.clone())) else { return };
-        stage.say(&self.id, format_args!("{}.{} exits {code}{}", short(&id.0), id.1, if oom_killed { ", out of memory" } else { "" }));
+        stage.say(
+            &self.id,
+            format_args!("{}.{} exits {code}{}", short(&id.0), id.1, if oom_killed { ", out of memory" } else { "" }),
+        );
         self.announce(id, runtime_id.to_owned(), exit, stage);
     }
 

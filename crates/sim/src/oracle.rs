@@ -48,8 +48,6 @@ pub struct Scene<'a> {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Of a plane that comes up and goes down again and again.
-const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
 
 /// What the oracles remember between steps.
 #[derive(Default)]
@@ -58,6 +56,9 @@ pub struct Oracles {
     tasks: BTreeMap<String, Arc<Task>>,
     /// Its tasks, by what they were started by.
     started_by: BTreeMap<String, BTreeSet<String>>,
+    /// When a group was published last, and the longest time without one so far.
+    published_at: Option<Time>,
+    longest_absence: Duration,
     /// When each was published as STOPPED.
     stopped: BTreeMap<String, Time>,
 }
@@ -66,6 +67,7 @@ impl Oracles {
     /// A group is published; answers what is worth telling of it.
     pub fn rows(&mut self, changes: &[Change], scene: &Scene<'_>) -> Result<Vec<String>, Violation> {
         let Some(image) = scene.image else { return Ok(Vec::new()) };
+        self.published_at = Some(scene.now);
         let mut story = Vec::new();
         for change in changes.iter().filter(|change| change.table == Task::TABLE) {
             match image.get_arc::<Task>(change.key.as_str()) {
@@ -113,9 +115,15 @@ impl Oracles {
         if self.is_due(id, scene.now) { Ok(()) } else { violated("a task is kept for an hour", id) }
     }
 
-    /// A commit that the plane died behind is heard of a while later.
+    /// A commit that the plane died behind is heard of when it is back, if at all.
     fn is_due(&self, id: &str, now: Time) -> bool {
-        self.stopped.get(id).is_some_and(|at| now.since(*at) >= HOUR - LONGEST_ABSENCE)
+        let known_for = self.stopped.get(id).map(|at| now.since(*at)).unwrap_or_default();
+        known_for + self.longest_absence >= HOUR
+    }
+
+    pub fn plane_is_back(&mut self, now: Time) {
+        let absence = self.published_at.map(|at| now.since(at)).unwrap_or_default();
+        self.longest_absence = self.longest_absence.max(absence);
     }
 
     /// What was published is there, and no task has gone back.
@@ -150,7 +158,11 @@ impl Oracles {
         let none = BTreeSet::new();
         let Some(answered) = client.runs.get(token).and_then(|run| run.answered.as_ref()) else { return Ok(()) };
         let made = self.started_by.get(token).unwrap_or(&none);
-        if made == answered { Ok(()) } else { violated("a token makes its tasks once", format!("{token} made {made:?}, not {answered:?}")) }
+        if made == answered {
+            Ok(())
+        } else {
+            violated("a token makes its tasks once", format!("{token} made {made:?}, not {answered:?}"))
+        }
     }
 
     fn stop_is_noted(&self, id: &str) -> Check {

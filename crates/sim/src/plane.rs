@@ -45,7 +45,8 @@ impl Plane {
     pub fn new(rng: Rng, mutation: Option<Mutation>) -> Plane {
         let services = Arc::new(Services::new(vec![ecs::service()]));
         let disk = Disk { rows: Mem::new(), state: Arc::default(), mutation };
-        let mut plane = Plane { services, disk, core: None, inbox: Vec::new(), is_asked: false, answers: Arc::default(), mutation };
+        let mut plane =
+            Plane { services, disk, core: None, inbox: Vec::new(), is_asked: false, answers: Arc::default(), mutation };
         plane.recover(rng);
         plane
     }
@@ -61,7 +62,11 @@ impl Plane {
     /// When the writer has something to do.
     pub fn due_at(&self) -> Option<Time> {
         let wake = self.core.as_ref()?.next_wake();
-        if self.inbox.is_empty() { wake.filter(|wake| *wake == Time::ZERO || !self.is_mutated(Mutation::NoWakes)) } else { Some(Time::ZERO) }
+        if self.inbox.is_empty() {
+            wake.filter(|wake| *wake == Time::ZERO || !self.is_mutated(Mutation::NoWakes))
+        } else {
+            Some(Time::ZERO)
+        }
     }
 
     fn is_mutated(&self, mutation: Mutation) -> bool {

@@ -34,22 +34,45 @@ pub struct Outcome {
     pub violation: Option<Violation>,
 }
 
+#[allow(clippy::large_enum_variant)] // few live at a time; boxes would only blur the matches
 pub enum Event {
-    ReadAtPlane { node: NodeId, session: u64 },
-    ReadAtNode { node: NodeId, session: u64 },
+    ReadAtPlane {
+        node: NodeId,
+        session: u64,
+    },
+    ReadAtNode {
+        node: NodeId,
+        session: u64,
+    },
     /// A copy of a set that was held up somewhere.
-    LateSet { node: NodeId, assign: Assign },
-    Deed { node: NodeId, deed: Deed },
+    LateSet {
+        node: NodeId,
+        assign: Assign,
+    },
+    Deed {
+        node: NodeId,
+        deed: Deed,
+    },
     Call,
     Trouble,
-    AgentDies { node: NodeId },
-    NodeUp { node: NodeId },
+    AgentDies {
+        node: NodeId,
+    },
+    NodeUp {
+        node: NodeId,
+    },
     PlaneUp,
-    Connect { node: NodeId },
+    Connect {
+        node: NodeId,
+    },
     /// The plane sees that a link is gone.
-    Silence { node: NodeId },
+    Silence {
+        node: NodeId,
+    },
     PlaneDiskFreed,
-    NodeDiskFreed { node: NodeId },
+    NodeDiskFreed {
+        node: NodeId,
+    },
     Phase(Phase),
 }
 
@@ -209,7 +232,9 @@ impl World {
         let now = self.stage.now;
         let before = if was_asked { None } else { self.failed_idly_at.replace(now) };
         match before {
-            Some(at) if now.since(at) < TRIED_AGAIN => Err(Violation::new("nothing goes round in circles", "a full disk is tried again")),
+            Some(at) if now.since(at) < TRIED_AGAIN => {
+                Err(Violation::new("nothing goes round in circles", "a full disk is tried again"))
+            }
             _ => Ok(()),
         }
     }
@@ -231,6 +256,7 @@ impl World {
         let rng = self.stage.rng.fork();
         self.plane.recover(rng);
         self.failed_idly_at = None;
+        self.oracles.plane_is_back(self.stage.now);
         // As the writer does before it listens to anybody.
         let has_begun = self.turn()?;
         if !self.plane.is_up() {

@@ -47,10 +47,9 @@ fn refusal(request: &Request, error: &wire::Error) -> Verdict {
             "The Cluster cannot be deleted while Container Instances are active or draining.",
             "The Cluster cannot be deleted while Tasks are active.",
         ],
-        "DeregisterContainerInstance" => &[
-            "Found running tasks on the instance.",
-            "The referenced container instance was not found.",
-        ],
+        "DeregisterContainerInstance" => {
+            &["Found running tasks on the instance.", "The referenced container instance was not found."]
+        }
         "DescribeTasks" => &["Tasks cannot be empty.", "Cluster not found."],
         _ => &["Cluster not found."],
     };
@@ -121,7 +120,8 @@ fn instances(answer: &Value, image: &Image) -> Verdict {
         same(&arn, "runningTasksCount", &number(said, "runningTasksCount"), &count(is_running).to_string())?;
         same(&arn, "pendingTasksCount", &number(said, "pendingTasksCount"), &count(is_pending).to_string())?;
         same(&arn, "status", &said["status"], if row.draining { "DRAINING" } else { "ACTIVE" })?;
-        let left = items(said, "remainingResources").find(|resource| resource["name"] == "MEMORY").map(|r| number(r, "integerValue"));
+        let left =
+            items(said, "remainingResources").find(|resource| resource["name"] == "MEMORY").map(|r| number(r, "integerValue"));
         let has = image.get::<Node>(&row.node).map_or(0, |node| node.facts.memory_mib);
         let given = image.get::<Ledger>(&row.node).map_or(0, |ledger| ledger.memory_mib);
         same(&arn, "remaining memory", &left.unwrap_or_default(), &has.saturating_sub(given).to_string())

@@ -44,7 +44,10 @@ fn an_end_has_its_reasons(task: &Task) -> Check {
     }
     let ends = task.is_stopped() == task.stopped_at.is_some() && is_to_end == task.stopping_at.is_some();
     if !ends {
-        return violated("an end has its times", format!("{} {:?} {:?} {:?}", task.id, task.last, task.stopping_at, task.stopped_at));
+        return violated(
+            "an end has its times",
+            format!("{} {:?} {:?} {:?}", task.id, task.last, task.stopping_at, task.stopped_at),
+        );
     }
     let is_late = task.last >= Last::Stopping && !is_to_end;
     if is_late { violated("an end is wished for", format!("{} is {:?}", task.id, task.last)) } else { Ok(()) }

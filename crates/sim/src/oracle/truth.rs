@@ -40,7 +40,11 @@ fn reason_is_known(said: &ContainerStatus, name: &str, is_harmed: bool) -> Check
     let Some(reason) = &said.reason else { return Ok(()) };
     let made = reason.contains("simulated") || reason.contains("dependency graph") || reason.contains("non running container");
     let harm = is_harmed && (reason.contains("there is no such sandbox") || reason == VANISHED);
-    if made || harm || reason == OUT_OF_MEMORY { Ok(()) } else { violated("nothing fails but for a reason", format!("{name}: {reason}")) }
+    if made || harm || reason == OUT_OF_MEMORY {
+        Ok(())
+    } else {
+        violated("nothing fails but for a reason", format!("{name}: {reason}"))
+    }
 }
 
 fn end_is_true(said: &ContainerStatus, run: &Run, name: &str) -> Check {
@@ -90,5 +94,9 @@ fn an_essential_ended(task: &Task, node: &Node, image: &Image) -> bool {
 
 fn failed(task: &Task, reason: &str, node: &Node) -> bool {
     let lost = node.harmed.contains(&task.id) && reason.contains("there is no such sandbox");
-    task.last != Last::Running && (lost || reason.contains("simulated") || reason.contains("dependency graph") || reason.contains("non running container"))
+    task.last != Last::Running
+        && (lost
+            || reason.contains("simulated")
+            || reason.contains("dependency graph")
+            || reason.contains("non running container"))
 }
