@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
+import socket
 import select
 import shutil
 import signal
@@ -37,13 +39,26 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
+def quiet_port():
+    """A free port that the kernel gives to no client: a server that is killed and started again finds it free."""
+    first_of_clients = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(20000, first_of_clients), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
+
+
 class Server:
     """One `slipway up`; `kill` is SIGKILL, `start` again adopts what runs."""
 
     def __init__(self, data_dir, *arguments):
         self.data_dir = pathlib.Path(data_dir)
         self.arguments = arguments
-        self.listen = "127.0.0.1:0"
+        self.listen = f"127.0.0.1:{quiet_port()}"
         self.process = None
 
     def start(self):

@@ -15,6 +15,7 @@ use net::Network;
 use net::linux::LinuxNetwork;
 use runtime::oci::{OciConfig, OciRuntime};
 use runtime::{ContainerId, Runtime};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 const SIGKILL: i32 = 9;
+const PREDECESSOR_TRIES: u32 = 20;
+const PREDECESSOR_PAUSE: Duration = Duration::from_millis(50);
 const FNV_OFFSET: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 0x0100_0193;
 
@@ -52,10 +55,16 @@ pub struct Running {
 
 impl Server {
     pub async fn start(config: Config) -> anyhow::Result<Running> {
-        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+        let bind = || async { std::net::TcpListener::bind(config.listen) };
+        let listener = patiently(bind, |error| error.kind() == ErrorKind::AddrInUse).await;
+        let listener = listener.with_context(|| format!("listening on {}", config.listen))?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         create_private(&config.data_dir)?;
-        let (plane, writer) = start_plane(&config)?;
+        let open = || async { File::open(config.data_dir.join("state.redb")) };
+        let backend = patiently(open, |error| error.to_string().contains("another process")).await?;
+        let (plane, writer) = start_plane(&config, backend)?;
         let images = Arc::new(Images::open(&config)?);
         let runtime = Arc::new(OciRuntime::new(oci(&config))?);
         let network = Arc::new(LinuxNetwork::new(network(&config, address.port())?)?);
@@ -123,8 +132,19 @@ fn create_private(directory: &Path) -> anyhow::Result<()> {
     builder.create(directory).with_context(|| format!("data directory {}", directory.display()))
 }
 
-fn start_plane(config: &Config) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
-    let backend = File::open(config.data_dir.join("state.redb"))?;
+/// A server that was killed while it started a shim lives on in that child until the child's `execve`, with the port and the
+/// file it held: whoever starts right after it has to wait for that, which no event tells.
+async fn patiently<T, E, F: Future<Output = Result<T, E>>>(attempt: impl Fn() -> F, taken: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 0..PREDECESSOR_TRIES {
+        match attempt().await {
+            Err(error) if taken(&error) => tokio::time::sleep(PREDECESSOR_PAUSE).await,
+            settled => return settled,
+        }
+    }
+    attempt().await
+}
+
+fn start_plane(config: &Config, backend: File) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
     let events = events::open(&config.data_dir).context("log events")?;
     let services = Arc::new(services::all(&events));
     let (plane, writer) = Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?;
