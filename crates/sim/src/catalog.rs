@@ -132,6 +132,15 @@ pub fn definition(family: &str) -> Value {
     }
 }
 
+/// What a container of a family waits for: others, and for what of them.
+pub fn dependencies(family: &str, container: &str) -> Vec<(String, String)> {
+    let definition = definition(family);
+    let mut declared = definition["containerDefinitions"].as_array().into_iter().flatten();
+    let depends_on = declared.find(|one| one["name"] == container).map(|one| one["dependsOn"].clone()).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    depends_on.as_array().into_iter().flatten().map(|on| (text(&on["containerName"]), text(&on["condition"]))).collect()
+}
+
 fn fargate() -> Value {
     let mut task = task(FARGATE, &[container("server", json!({})), container("job", json!({ "essential": false }))]);
     task["networkMode"] = json!("awsvpc");

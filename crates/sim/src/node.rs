@@ -36,6 +36,8 @@ pub struct Node {
     pub early_starts: Vec<String>,
     /// The agent dies once it has begun something.
     pub is_doomed: bool,
+    /// Its link breaks once it has said something.
+    pub is_cut_short: bool,
     /// How far each task was when it was last told of, for the story.
     told: BTreeMap<TaskId, TaskPhase>,
 }
@@ -111,6 +113,7 @@ impl Node {
             harmed: BTreeSet::new(),
             early_starts: Vec::new(),
             is_doomed: false,
+            is_cut_short: false,
             told: BTreeMap::new(),
         }
     }

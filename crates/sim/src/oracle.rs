@@ -59,6 +59,8 @@ pub struct Oracles {
     /// When a group was published last, and the longest time without one so far.
     published_at: Option<Time>,
     longest_absence: Duration,
+    /// The plane has just come back: what it has may be older.
+    is_back: bool,
     /// When each was published as STOPPED.
     stopped: BTreeMap<String, Time>,
 }
@@ -105,6 +107,9 @@ impl Oracles {
             return violated("a token makes its tasks once", format!("{by} was answered, and now makes {}", task.id));
         }
         placement_had_room(task, image)?;
+        if !self.is_back {
+            placement_had_somebody(task, image)?;
+        }
         placement_spares_the_draining(task, scene, image)
     }
 
@@ -138,7 +143,9 @@ impl Oracles {
             }
         }
         let changes: Vec<Change> = image.scan::<Task>().map(|task| Change { table: Task::TABLE, key: task.key() }).collect();
+        self.is_back = true;
         self.rows(&changes, scene)?;
+        self.is_back = false;
         let mut nodes = image.scan::<NodeRow>();
         nodes.try_for_each(|node| ledger_is_the_sum(image, &node.facts.id))?;
         if has_begun { nobody_is_connected(image) } else { Ok(()) }
@@ -247,6 +254,14 @@ fn placement_had_room(task: &Task, image: &Image) -> Check {
         return violated("no node overcommitted: placement", format!("{} with {} MiB of tasks", facts.id, memory_mib));
     }
     Ok(())
+}
+
+fn placement_had_somebody(task: &Task, image: &Image) -> Check {
+    let node = task.node.as_ref().and_then(|node| image.get::<NodeRow>(node));
+    match node.filter(|node| !node.connected) {
+        Some(node) => violated("nothing is placed where nobody is", format!("{} on {}", task.id, node.facts.id)),
+        None => Ok(()),
+    }
 }
 
 fn placement_spares_the_draining(task: &Task, scene: &Scene<'_>, image: &Image) -> Check {

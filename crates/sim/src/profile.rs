@@ -6,6 +6,8 @@ use std::time::Duration;
 
 pub struct Profile {
     pub nodes: u64,
+    /// So many times chaos, each with a calm behind it in which everything has to converge.
+    pub rounds: u64,
     pub chaos: Duration,
     /// Between calls and between troubles, at most.
     pub call_pause_ms: u64,
@@ -33,6 +35,8 @@ pub enum Trouble {
     PlaneCrashInCommit,
     BothCrash,
     LinkBreak,
+    /// As soon as the node has said something.
+    LinkBreakMidway,
     PlaneDiskFull,
     NodeDiskFull,
     ShimDeath,
@@ -43,13 +47,14 @@ pub enum Trouble {
     Sleep,
 }
 
-const TROUBLES: [Trouble; 12] = [
+const TROUBLES: [Trouble; 13] = [
     Trouble::AgentCrash,
     Trouble::AgentCrashMidway,
     Trouble::PlaneCrash,
     Trouble::PlaneCrashInCommit,
     Trouble::BothCrash,
     Trouble::LinkBreak,
+    Trouble::LinkBreakMidway,
     Trouble::PlaneDiskFull,
     Trouble::NodeDiskFull,
     Trouble::ShimDeath,
@@ -64,7 +69,8 @@ impl Profile {
         let troubles: Vec<(Trouble, u64)> = TROUBLES.iter().map(|trouble| (*trouble, one_of(&[0, 0, 1, 3]))).collect();
         Profile {
             nodes: one_of(&[1, 2, 3]),
-            chaos: Duration::from_secs(one_of(&[60, 90, 150])),
+            rounds: one_of(&[1, 2, 3]),
+            chaos: Duration::from_secs(one_of(&[20, 40, 90])),
             call_pause_ms: one_of(&[500, 1_500, 4_000]),
             trouble_pause_ms: one_of(&[1_000, 4_000, 12_000]),
             troubles,

@@ -58,6 +58,9 @@ pub enum Event {
     AgentDies {
         node: NodeId,
     },
+    LinkBreaks {
+        node: NodeId,
+    },
     NodeUp {
         node: NodeId,
     },
@@ -86,6 +89,7 @@ pub struct World {
     sessions: u64,
     client: Client,
     oracles: Oracles,
+    rounds: u64,
     is_over: bool,
     /// When a group that nobody asked for was not kept.
     failed_idly_at: Option<Time>,
@@ -125,6 +129,7 @@ impl World {
             sessions: 0,
             client: Client::default(),
             oracles: Oracles::default(),
+            rounds: 0,
             is_over: false,
             failed_idly_at: None,
             at_this_instant: 0,
@@ -181,6 +186,10 @@ impl World {
             Event::AgentDies { node } => {
                 let away_ms = self.stage.rng.below(100);
                 self.agent_crashes(&node, away_ms);
+            }
+            Event::LinkBreaks { node } => {
+                let away_ms = self.stage.rng.below(100);
+                self.link_breaks(&node, away_ms);
             }
             Event::NodeUp { node } => self.node_up(&node),
             Event::PlaneUp => return self.plane_up(),

@@ -1,13 +1,13 @@
 //! What the agent's hands do to the host, and what comes of it.
 
 use super::{Deed, Node};
-use crate::catalog::Program;
+use crate::catalog::{Program, dependencies};
 use crate::host::{Done, End, Host, Run};
 use crate::mutation::Mutation;
 use crate::stage::{Stage, short};
 use crate::world::Event as WorldEvent;
 use agent::engine::{Effect, Event, Facts};
-use workload::{Condition, Dependency, Image, TaskSpec};
+use workload::{Image, TaskSpec};
 
 const SIGKILL: i32 = 9;
 
@@ -140,14 +140,17 @@ fn unmet(host: &Host, spec: &TaskSpec, name: &str) -> Option<String> {
     let runs = |name: &str| host.runs.values().filter(|run| run.id == (spec.id.clone(), name.to_owned())).collect::<Vec<&Run>>();
     let ended = |run: &&Run| matches!(run.end, Some(End::Exit(_)));
     let succeeded = |run: &&Run| matches!(&run.end, Some(End::Exit(exit)) if exit.code == 0);
-    let container = spec.container(name).filter(|_| runs(name).len() == 1)?;
-    let is_met = |on: &Dependency| match on.condition {
-        Condition::Start => !runs(&on.container).is_empty(),
-        Condition::Complete => runs(&on.container).iter().any(ended),
-        Condition::Success => runs(&on.container).iter().any(succeeded),
-        Condition::Healthy => runs(&on.container).iter().any(|run| run.life.sick_after_ms != Some(0)),
+    if runs(name).len() > 1 {
+        return None;
+    }
+    let is_met = |on: &(String, String)| match on.1.as_str() {
+        "START" => !runs(&on.0).is_empty(),
+        "COMPLETE" => runs(&on.0).iter().any(ended),
+        "SUCCESS" => runs(&on.0).iter().any(succeeded),
+        _ => runs(&on.0).iter().any(|run| run.life.sick_after_ms != Some(0)),
     };
-    let missed = container.depends_on.iter().find(|on| !is_met(on))?;
+    // From what was registered, not from what the node was told.
+    let missed = dependencies(&spec.family, name).into_iter().find(|on| !is_met(on))?;
     Some(format!("{name} of {} was started without {missed:?}", spec.id))
 }
 

@@ -24,6 +24,9 @@ impl Node {
         let Some(link) = self.agent.as_ref().and_then(|agent| agent.link.as_ref()) else { return };
         link.end.send(message);
         let (node, session) = (self.id.clone(), link.session);
+        if std::mem::take(&mut self.is_cut_short) && !stage.calm {
+            stage.plan(0, WorldEvent::LinkBreaks { node: node.clone() });
+        }
         let delay_ms = if stage.calm { 5 } else { stage.profile.message_delay_ms };
         stage.plan_within(delay_ms, WorldEvent::ReadAtPlane { node, session });
     }

@@ -14,6 +14,7 @@ use workload::{NodeFacts, NodeId};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
+    Chaos,
     Calm,
     /// Everything has converged; now it is all stopped.
     Stop,
@@ -37,9 +38,7 @@ impl World {
             let call = self.client.number();
             self.plane.call(call, self.stage.now, "RegisterTaskDefinition", &definition(family));
         }
-        self.stage.plan(1_000, Event::Call);
-        self.stage.plan(1_000, Event::Trouble);
-        self.then(self.stage.profile.chaos, Phase::Calm);
+        self.stage.plan(1_000, Event::Phase(Phase::Chaos));
     }
 
     fn then(&mut self, after: Duration, phase: Phase) {
@@ -49,6 +48,14 @@ impl World {
     pub(super) fn enter(&mut self, phase: Phase) -> Result<(), Violation> {
         self.stage.say("", format_args!("--- {phase:?}"));
         match phase {
+            Phase::Chaos => {
+                self.rounds += 1;
+                self.stage.calm = false;
+                self.stage.plan(0, Event::Call);
+                self.stage.plan(0, Event::Trouble);
+                self.then(self.stage.profile.chaos, Phase::Calm);
+                Ok(())
+            }
             Phase::Calm => {
                 self.calm();
                 self.then(CALM, Phase::Stop);
@@ -56,6 +63,9 @@ impl World {
             }
             Phase::Stop => {
                 oracle::converged(&scene(&self.plane, &self.nodes, &self.client, &self.stage))?;
+                if self.rounds < self.stage.profile.rounds {
+                    return self.enter(Phase::Chaos);
+                }
                 self.then(STOP, Phase::Stopped);
                 self.stop_all()
             }

@@ -34,11 +34,8 @@ impl World {
                 self.agent_crashes(node, away_ms);
                 self.plane_crashes();
             }
-            Trouble::LinkBreak => {
-                self.stage.say(node, "its link breaks");
-                self.unlink(node);
-                self.stage.plan(away_ms, Event::Connect { node: node.clone() });
-            }
+            Trouble::LinkBreak => self.link_breaks(node, away_ms),
+            Trouble::LinkBreakMidway => self.on_node(node, |node, _| node.is_cut_short = true),
             Trouble::PlaneDiskFull => {
                 self.stage.say("plane", "its disk is full");
                 self.plane.fill_disk(true);
@@ -73,6 +70,12 @@ impl World {
                 });
             }
         }
+    }
+
+    pub(super) fn link_breaks(&mut self, node: &NodeId, away_ms: u64) {
+        self.stage.say(node, "its link breaks");
+        self.unlink(node);
+        self.stage.plan(away_ms, Event::Connect { node: node.clone() });
     }
 
     pub(super) fn agent_crashes(&mut self, node: &NodeId, away_ms: u64) {
