@@ -152,10 +152,10 @@ impl Oracles {
     }
 
     /// A call was answered and the answer heard.
-    pub fn answered(&self, request: &Request, client: &Client) -> Check {
+    pub fn answered(&self, request: &Request, is_refused: bool, client: &Client) -> Check {
         match request.operation {
             "RunTask" => self.run_is_whole(&text(&request.input["clientToken"]), client),
-            "StopTask" => self.stop_is_noted(crate::client::id_of(&text(&request.input["task"]))),
+            "StopTask" if !is_refused => self.stop_is_noted(crate::client::id_of(&text(&request.input["task"]))),
             _ => Ok(()),
         }
     }

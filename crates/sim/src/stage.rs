@@ -58,3 +58,19 @@ impl Stage {
 pub fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
+
+/// A line with ARNs and ids cut to what tells them apart.
+pub fn brief(line: &str) -> String {
+    let line = line.replace("arn:aws:ecs:us-east-1:123456789012:", "");
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    let mut brief = String::new();
+    let mut rest = line.as_str();
+    while let Some(from) = rest.find(is_digit) {
+        let digits = rest[from..].find(|c| !is_digit(c)).map_or(rest.len(), |length| from + length);
+        let word = &rest[from..digits];
+        brief += &rest[..from];
+        brief += if word.len() == 32 { short(word) } else { word };
+        rest = &rest[digits..];
+    }
+    brief + rest
+}

@@ -4,7 +4,7 @@ use super::{Deed, Node};
 use crate::catalog::{Program, dependencies};
 use crate::host::{Done, End, Host, Run};
 use crate::mutation::Mutation;
-use crate::stage::{Stage, short};
+use crate::stage::{Stage, brief};
 use crate::world::Event as WorldEvent;
 use agent::engine::{Effect, Event, Facts};
 use workload::{Image, TaskSpec};
@@ -35,7 +35,7 @@ impl Node {
         let event = self.done(effect, stage);
         let failure = event.as_ref().and_then(failure).map(|reason| format!(": {reason}")).unwrap_or_default();
         if !line.starts_with("probe") {
-            stage.say(&self.id, format_args!("{}{failure}", shortened(&line)));
+            stage.say(&self.id, format_args!("{}{failure}", brief(&line)));
         }
         event
     }
@@ -168,14 +168,4 @@ fn failure(event: &Event) -> Option<&String> {
         Event::Started { result, .. } => result.as_ref().err(),
         _ => None,
     }
-}
-
-/// Long ids in a line, cut.
-fn shortened(line: &str) -> String {
-    let cut = |word: &str| match word.split_once('.') {
-        Some((id, rest)) if id.len() == 32 => format!("{}.{rest}", short(id)),
-        _ if word.len() == 32 => short(word).to_owned(),
-        _ => word.to_owned(),
-    };
-    line.split(' ').map(cut).collect::<Vec<_>>().join(" ")
 }

@@ -4,6 +4,7 @@ use super::{Event, World, scene};
 use crate::client::{self, Request, text};
 use crate::oracle::Violation;
 use crate::plane::Answer;
+use crate::stage::brief;
 use serde_json::Value;
 
 impl World {
@@ -23,7 +24,7 @@ impl World {
     pub(super) fn send(&mut self, request: Request) -> Result<(), Violation> {
         let call = self.client.number();
         let Request { operation, input } = request.clone();
-        self.stage.say("user", format_args!("{call}: {operation} {input}"));
+        self.stage.say("user", format_args!("{call}: {operation} {}", brief(&input.to_string())));
         self.client.sends(call, request);
         if !self.plane.is_up() {
             self.client.misses(call);
@@ -65,6 +66,9 @@ impl World {
                 };
             }
         }
+        if let (Ok(answer), "RunTask" | "StartTask") = (&answer, request.operation) {
+            self.stage.say("user", format_args!("{call} is answered: {}", made(answer)));
+        }
         let scene = scene(&self.plane, &self.nodes, &self.client, &self.stage);
         if let Some(image) = scene.image {
             client::check(&request, &answer, image).map_err(|what| Violation::new("answers are right", what))?;
@@ -76,6 +80,13 @@ impl World {
             return Ok(());
         }
         self.client.hears(call, &answer).map_err(|what| Violation::new("a token makes its tasks once", what))?;
-        self.oracles.answered(&request, &self.client)
+        self.oracles.answered(&request, answer.is_err(), &self.client)
     }
+}
+
+fn made(answer: &Value) -> String {
+    let items = |member: &str| answer[member].as_array().cloned().unwrap_or_default().into_iter();
+    let tasks: Vec<String> = items("tasks").map(|task| brief(client::id_of(&text(&task["taskArn"])))).collect();
+    let failures: Vec<String> = items("failures").map(|failure| text(&failure["reason"])).collect();
+    format!("tasks {}; failures {}", tasks.join(" "), failures.join(", "))
 }
