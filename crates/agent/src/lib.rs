@@ -4,4 +4,4 @@
 pub mod engine;
 mod shell;
 
-pub use shell::{Agent, Config, Error, Group, Images, outbox};
+pub use shell::{Agent, Config, Error, Group, Images, efs, mount, outbox};

@@ -194,6 +194,7 @@ fn oci(config: &Config) -> OciConfig {
 fn node(config: &Config, port: u16) -> agent::Config {
     let mut node = agent::Config::new(&config.data_dir, &config.account, &config.region);
     node.reserved_ports.push(port);
+    node.file_systems = config.efs.clone();
     node
 }
 

@@ -1,8 +1,10 @@
 //! Settings of a server: the command line wins over the environment, that over the file, that over the defaults.
 
+use agent::efs::{FileSystems, parse_export};
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +27,9 @@ pub struct Flags {
     /// Region of this host's container instance, and of clients that `slipway env` sets up [default: us-east-1]
     #[arg(long, global = true, env = "SLIPWAY_REGION", value_name = "REGION")]
     pub region: Option<String>,
+    /// Where an EFS file system is: a server of NFS 4.1 and what it exports. May be given more than once
+    #[arg(long, global = true, env = "SLIPWAY_EFS", value_name = "ID=HOST:/PATH", value_delimiter = ',')]
+    pub efs: Vec<String>,
     /// TOML file with these settings, access keys and registries
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -44,6 +49,8 @@ struct File {
     stopped_task_retention_seconds: Option<u64>,
     subnet: Option<String>,
     dynamic_ports: Option<(u16, u16)>,
+    /// By file system id: `HOST:/path`.
+    efs: BTreeMap<String, String>,
     access_keys: Vec<AccessKey>,
     registries: Registries,
 }
@@ -81,6 +88,7 @@ pub struct Config {
     pub stopped_task_retention_seconds: u64,
     pub subnet: Option<String>,
     pub dynamic_ports: Option<(u16, u16)>,
+    pub efs: FileSystems,
     pub access_keys: Vec<AccessKey>,
     pub registries: Registries,
     pub enable_reset: bool,
@@ -99,6 +107,7 @@ impl Config {
                 .unwrap_or(base::limits::STOPPED_TASK_RETENTION_SECONDS),
             subnet: file.subnet,
             dynamic_ports: file.dynamic_ports,
+            efs: file_systems(file.efs, &flags.efs)?,
             access_keys: file.access_keys,
             registries: file.registries,
             enable_reset: flags.enable_reset,
@@ -124,6 +133,19 @@ impl Config {
     pub fn accepts_test_keys(&self) -> bool {
         self.access_keys.is_empty()
     }
+}
+
+/// The command line's beside the file's, over it by id.
+fn file_systems(mut exports: BTreeMap<String, String>, flags: &[String]) -> anyhow::Result<FileSystems> {
+    for flag in flags {
+        let (id, export) = flag.split_once('=').with_context(|| format!("--efs {flag}: expected ID=HOST:/PATH"))?;
+        exports.insert(id.to_owned(), export.to_owned());
+    }
+    let parse = |(id, text): (String, String)| {
+        let export = parse_export(&text).with_context(|| format!("EFS file system {id}: {text:?} is not HOST:/PATH"))?;
+        Ok((id, export))
+    };
+    exports.into_iter().map(parse).collect()
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
@@ -152,6 +174,15 @@ mod tests {
     fn listening_beyond_loopback_needs_keys() {
         let error = load(Flags { listen: Some("0.0.0.0:4566".parse().unwrap()), ..Flags::default() }).unwrap_err();
         assert!(error.starts_with("refusing to listen on 0.0.0.0:4566"), "{error}");
+    }
+
+    #[test]
+    fn a_file_system_is_at_a_host_and_a_path() {
+        let efs = |text: &str| load(Flags { efs: vec![text.to_owned()], ..Flags::default() }).map(|config| config.efs);
+        let systems = efs("fs-1=nfs.example.com:/srv").unwrap();
+        assert_eq!((systems["fs-1"].host.as_str(), systems["fs-1"].path.as_str()), ("nfs.example.com", "/srv"));
+        assert_eq!(efs("fs-1").unwrap_err(), "--efs fs-1: expected ID=HOST:/PATH");
+        assert_eq!(efs("fs-1=/srv").unwrap_err(), "EFS file system fs-1: \"/srv\" is not HOST:/PATH");
     }
 
     #[test]

@@ -102,6 +102,7 @@ fn main() -> ExitCode {
     match arguments.get(1).map(String::as_str) {
         Some("shim") => return exit(runtime::oci::shim::main(&arguments[2..])),
         Some("init") => return exit(runtime::oci::init::main(&arguments[2..])),
+        Some(agent::mount::ARGUMENT) => return exit(agent::mount::main(&arguments[2..])),
         _ => {}
     }
     runtime::memory::share_heaps();

@@ -13,7 +13,7 @@ const CPU_UNITS_PER_CORE: u32 = 1024;
 const RESERVED_PORTS: [u16; 5] = [22, 2375, 2376, 51678, 51679];
 /// Attributes without a value, by which the placement of tasks finds out what a node can do. Names as the stock agent
 /// registers them (`agent/app/agent_capability.go`); only what this agent does.
-const CAPABILITIES: [&str; 14] = [
+const CAPABILITIES: [&str; 16] = [
     "com.amazonaws.ecs.capability.privileged-container",
     "com.amazonaws.ecs.capability.logging-driver.json-file",
     "com.amazonaws.ecs.capability.logging-driver.none",
@@ -21,6 +21,8 @@ const CAPABILITIES: [&str; 14] = [
     "ecs.capability.task-cpu-mem-limit",
     "ecs.capability.increased-task-cpu-limit",
     "ecs.capability.docker-plugin.local",
+    "ecs.capability.efs",
+    "ecs.capability.efsAuth",
     "ecs.capability.container-ordering",
     "ecs.capability.container-health-check",
     "ecs.capability.container-restart-policy",

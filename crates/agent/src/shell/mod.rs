@@ -18,6 +18,8 @@ mod work;
 
 pub use images::Images;
 pub use memory::{Error, Group};
+pub use volumes::apart as mount;
+pub use volumes::efs;
 
 use base::{Clock, Rng, SystemClock};
 use hands::Hands;
@@ -41,6 +43,10 @@ pub struct Config {
     pub reserved_ports: Vec<u16>,
     /// Attributes for what other parts of this node can do.
     pub capabilities: Vec<String>,
+    /// Where EFS file systems are.
+    pub file_systems: efs::FileSystems,
+    /// This program, to be started again for what may not return: `mount::main` with what follows `mount::ARGUMENT`.
+    pub program: PathBuf,
     pub runtime_version: String,
     pub clock: Arc<dyn Clock>,
     pub rng: Rng,
@@ -56,6 +62,8 @@ impl Config {
             availability_zone: format!("{region}a"),
             reserved_ports: vec![],
             capabilities: vec![],
+            file_systems: efs::FileSystems::new(),
+            program: "/proc/self/exe".into(),
             runtime_version: String::new(),
             clock: Arc::new(SystemClock),
             rng: Rng::from_os(),
@@ -93,7 +101,7 @@ impl Agent {
         .await?;
         let facts = facts::gather(&config, node);
         link.send(ToPlane::Hello(facts.clone()));
-        let volumes = volumes::Volumes::new(&config.data);
+        let volumes = volumes::Volumes::new(&config.data, config.file_systems.clone(), config.program.clone());
         let hands = Hands { runtime, network, images, volumes, hostname: facts::hostname() };
         let (stop, stopped) = watch::channel(false);
         let shell = Shell::new(config, hands, memory, link, stopped);

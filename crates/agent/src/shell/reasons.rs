@@ -1,5 +1,6 @@
 //! Failures as users of ECS read them: the class of the error, then what Docker would say.
 
+use super::volumes;
 use runtime::Error;
 
 pub fn pull(error: String) -> String {
@@ -29,8 +30,11 @@ pub fn connect_task(error: net::Error) -> String {
     format!("ResourceInitializationError: failed to configure the task's network: {error}")
 }
 
-pub fn volume(error: impl std::fmt::Display) -> String {
-    format!("CannotCreateVolumeError: {}", daemon(&error.to_string()))
+pub fn volume(error: volumes::Error) -> String {
+    match error {
+        volumes::Error::Efs(error) => format!("ResourceInitializationError: {error}"),
+        other => format!("CannotCreateVolumeError: {}", daemon(&other.to_string())),
+    }
 }
 
 /// What a container needs on this host and does not get.

@@ -1,10 +1,13 @@
 //! A task's volumes on this host: where each lies, and which of them a container sees where. Volumes of the task lie in a
 //! directory that goes with it; shared ones lie beside and stay.
 
+pub mod apart;
+pub mod efs;
 mod mount;
 
 use super::copy_up;
 use crate::engine::Facts;
+use efs::FileSystems;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -18,6 +21,9 @@ const LOCAL: &str = "local";
 pub struct Volumes {
     tasks: PathBuf,
     shared: PathBuf,
+    file_systems: FileSystems,
+    /// This program, to be started for a mount that may take long.
+    program: PathBuf,
 }
 
 /// A place in a container and what is seen there.
@@ -36,8 +42,8 @@ pub enum Error {
     NoDriver { volume: String, driver: String },
     #[error("create {volume}: {source}")]
     Options { volume: String, source: mount::Error },
-    #[error("create {volume}: EFS file system {file_system} is not available on this node")]
-    Efs { volume: String, file_system: String },
+    #[error(transparent)]
+    Efs(#[from] efs::Error),
     #[error("get {0}: no such volume")]
     NoSuchVolume(String),
     #[error("create {0}: volume name is invalid")]
@@ -49,8 +55,8 @@ pub enum Error {
 }
 
 impl Volumes {
-    pub fn new(data: &Path) -> Volumes {
-        Volumes { tasks: data.join("volumes"), shared: data.join("shared-volumes") }
+    pub fn new(data: &Path, file_systems: FileSystems, program: PathBuf) -> Volumes {
+        Volumes { tasks: data.join("volumes"), shared: data.join("shared-volumes"), file_systems, program }
     }
 
     /// Makes what is not there. Idempotent.
@@ -65,22 +71,29 @@ impl Volumes {
                 Err(Error::NoSuchVolume(name.clone()))
             }
             VolumeSource::Host { .. } if path.exists() => Ok(()),
-            VolumeSource::Docker { name, options, .. } => create_dir(&path).and_then(|()| mount(name, options, &path)),
+            VolumeSource::Docker { name, options, .. } => create_dir(&path).and_then(|()| self.mount(name, options, &path)),
+            VolumeSource::Efs { file_system, root, options } => {
+                create_dir(&path)?;
+                let volume = (file_system.as_str(), root.as_str(), options);
+                Ok(efs::mount(&self.file_systems, &self.program, volume, &spec.region, &path)?)
+            }
             _ => create_dir(&path),
         }
     }
 
+    fn mount(&self, volume: &str, options: &BTreeMap<String, String>, path: &Path) -> Result<(), Error> {
+        let mounted = mount::parse(options).and_then(|mounting| mounting.map_or(Ok(()), |m| m.mount(path, &self.program)));
+        mounted.map_err(|source| Error::Options { volume: volume.to_owned(), source })
+    }
+
     fn path(&self, spec: &TaskSpec, volume: &VolumeSpec) -> Result<PathBuf, Error> {
         match &volume.source {
-            VolumeSource::Task => Ok(self.of_task(spec).join(safe(&volume.name)?)),
+            VolumeSource::Task | VolumeSource::Efs { .. } => Ok(self.of_task(spec).join(safe(&volume.name)?)),
             VolumeSource::Host { path } => Ok(PathBuf::from(path)),
             VolumeSource::Docker { name, shared, driver, .. } => {
                 check_driver(name, driver)?;
                 let directory = if *shared { self.shared.clone() } else { self.of_task(spec) };
                 Ok(directory.join(safe(name)?))
-            }
-            VolumeSource::Efs { file_system, .. } => {
-                Err(Error::Efs { volume: volume.name.clone(), file_system: file_system.clone() })
             }
         }
     }
@@ -166,10 +179,26 @@ impl Volumes {
             return Ok(());
         }
         mount::unmount_all(&path).map_err(|source| Error::Options { volume: spec.id.clone(), source })?;
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &path, error)),
-            _ => Ok(()),
+        self.leave_mount_points(spec)?;
+        gone(fs::remove_dir_all(&path), &path)
+    }
+
+    /// Never with what is in them: a file system that a killed agent's last breath mounted just now is somebody's data, and
+    /// a directory that is one cannot be removed alone.
+    fn leave_mount_points(&self, spec: &TaskSpec) -> Result<(), Error> {
+        let efs = spec.volumes.iter().filter(|volume| matches!(volume.source, VolumeSource::Efs { .. }));
+        for path in efs.filter_map(|volume| self.path(spec, volume).ok()) {
+            gone(fs::remove_dir(&path), &path)?;
         }
+        Ok(())
+    }
+}
+
+/// Of a directory that is not there nothing is left.
+fn gone(removed: io::Result<()>, path: &Path) -> Result<(), Error> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path, error)),
+        _ => Ok(()),
     }
 }
 
@@ -178,11 +207,6 @@ fn check_driver(volume: &str, driver: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::NoDriver { volume: volume.to_owned(), driver: driver.to_owned() })
-}
-
-fn mount(volume: &str, options: &BTreeMap<String, String>, path: &Path) -> Result<(), Error> {
-    let mounted = mount::parse(options).and_then(|mounting| mounting.map_or(Ok(()), |m| m.mount(path)));
-    mounted.map_err(|source| Error::Options { volume: volume.to_owned(), source })
 }
 
 /// Docker's rule for volume names; it also keeps them inside our directory.

@@ -1,12 +1,12 @@
 //! Volumes with options of the local driver: what `mount -t TYPE -o O DEVICE` would mount, mounted at the volume's place, as
 //! Docker does it (moby `volume/local`). A tmpfs, an NFS export, a directory of the host.
 
+use super::apart;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 
 const KEYS: [&str; 3] = ["type", "device", "o"];
@@ -34,12 +34,15 @@ const FLAGS: [(&str, MsFlags, bool); 20] = [
     ("rbind", MsFlags::MS_BIND.union(MsFlags::MS_REC), true),
 ];
 
+/// Servers are waited for by these, for ever if need be.
+const REMOTE: [&str; 2] = ["nfs", "nfs4"];
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mounting {
-    kind: String,
-    device: String,
-    flags: MsFlags,
-    data: Vec<String>,
+    pub kind: String,
+    pub device: String,
+    pub flags: MsFlags,
+    pub data: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +59,8 @@ pub enum Error {
     Mount { device: String, target: String, data: String, errno: Errno },
     #[error("failed to unmount local volume: {target}: {errno}")]
     Unmount { target: String, errno: Errno },
-    #[error("/proc/thread-self/mountinfo: {0}")]
-    Table(#[from] io::Error),
+    #[error("failed to mount local volume: {0}")]
+    Io(#[from] io::Error),
 }
 
 /// `None`: a plain directory.
@@ -89,28 +92,38 @@ impl Mounting {
         }
     }
 
-    /// Idempotent.
-    pub fn mount(&self, target: &Path) -> Result<(), Error> {
+    /// NFS 4.1 with the options that AWS gives for EFS.
+    pub fn nfs4(host: &str, path: &str) -> Mounting {
+        let options = ["nfsvers=4.1", "rsize=1048576", "wsize=1048576", "hard", "timeo=600", "retrans=2", "noresvport"];
+        let address = format!("addr={}", host.trim_start_matches('[').trim_end_matches(']'));
+        Mounting {
+            kind: "nfs4".into(),
+            device: format!("{host}:{path}"),
+            flags: MsFlags::empty(),
+            data: options.map(str::to_owned).into_iter().chain([address]).collect(),
+        }
+    }
+
+    /// `program` is started for what may take long. Idempotent.
+    pub fn mount(&self, target: &Path, program: &Path) -> Result<(), Error> {
         if mounts_under(target)?.iter().any(|mounted| mounted == target) {
             return Ok(());
         }
-        let data = self.resolved()?.join(",");
-        mount(Some(self.device.as_str()), target, Some(self.kind.as_str()), self.flags, Some(data.as_str())).map_err(|errno| {
-            Error::Mount { device: self.device.clone(), target: target.display().to_string(), data: self.data.join(","), errno }
-        })
+        if REMOTE.contains(&self.kind.as_str()) {
+            return apart::mount(program, self, target);
+        }
+        let data = self.data.join(",");
+        mount(Some(self.device.as_str()), target, Some(self.kind.as_str()), self.flags, Some(data.as_str()))
+            .map_err(|errno| self.failed(target, errno))
     }
 
-    /// The kernel's NFS client takes addresses only.
-    fn resolved(&self) -> Result<Vec<String>, Error> {
-        let resolve = |word: &String| match word.strip_prefix("addr=") {
-            Some(name) => {
-                let mut addresses = (name, 0).to_socket_addrs().map_err(|_| Error::Address(name.to_owned()))?;
-                let address = addresses.next().ok_or_else(|| Error::Address(name.to_owned()))?;
-                Ok(format!("addr={}", address.ip()))
-            }
-            None => Ok(word.clone()),
-        };
-        self.data.iter().map(resolve).collect()
+    pub fn failed(&self, target: &Path, errno: Errno) -> Error {
+        Error::Mount { device: self.device.clone(), target: target.display().to_string(), data: self.data.join(","), errno }
+    }
+
+    /// Of a network file system.
+    pub fn server(&self) -> Option<&str> {
+        self.data.iter().find_map(|word| word.strip_prefix("addr="))
     }
 }
 
@@ -175,12 +188,6 @@ mod tests {
     }
 
     #[test]
-    fn names_of_servers_become_addresses() {
-        let mounting = parse(&options("type=nfs device=:/export o=addr=localhost,rw")).unwrap().unwrap();
-        assert!(["addr=127.0.0.1", "addr=::1"].contains(&mounting.resolved().unwrap()[0].as_str()));
-    }
-
-    #[test]
     fn white_space_in_the_table_is_octal() {
         let table = "36 35 98:0 / /mnt/a\\040b rw - ext3 /dev/root rw\n";
         assert_eq!(targets(table).collect::<Vec<_>>(), [PathBuf::from("/mnt/a b")]);
@@ -200,8 +207,8 @@ mod tests {
         fs::create_dir(&volume).unwrap();
         fs::write(volume.join("under"), "").unwrap();
         let mounting = parse(&options("type=tmpfs device=tmpfs o=size=1m,mode=0700")).unwrap().unwrap();
-        mounting.mount(&volume).unwrap();
-        mounting.mount(&volume).unwrap();
+        mounting.mount(&volume, Path::new("/nowhere")).unwrap();
+        mounting.mount(&volume, Path::new("/nowhere")).unwrap();
         fs::write(volume.join("inside"), "").unwrap();
         assert_eq!(mounts_under(directory.path()).unwrap().len(), 1);
         unmount_all(directory.path()).unwrap();

@@ -31,13 +31,17 @@ fn facts(volumes: Vec<VolumeSpec>, containers: Vec<ContainerSpec>, declared: &[(
     Facts { spec, images, attachments: BTreeMap::new() }
 }
 
+fn volumes_at(data: &Path) -> Volumes {
+    Volumes::new(data, FileSystems::new(), "/nowhere".into())
+}
+
 /// What the first container sees.
 fn check(facts: Facts, expected: Expect) {
     let line = |m: Mount| {
         let (access, fills) = (if m.read_only { "ro" } else { "rw" }, if m.fills { " fills" } else { "" });
         format!("{} <- {} {access}{fills}\n", m.target, m.source.display())
     };
-    let text = match Volumes::new(Path::new("/data")).mounts(&facts, &facts.spec.containers[0]) {
+    let text = match volumes_at(Path::new("/data")).mounts(&facts, &facts.spec.containers[0]) {
         Ok(mounts) => mounts.into_iter().map(line).collect(),
         Err(error) => format!("{error}\n"),
     };
@@ -117,7 +121,7 @@ fn what_cannot_be_had_is_said_as_docker_says_it() {
 #[test]
 fn a_shared_volume_stays_and_is_not_made_unless_asked() {
     let data = tempfile::tempdir().unwrap();
-    let volumes = Volumes::new(data.path());
+    let volumes = volumes_at(data.path());
     let spec = |autoprovision| TaskSpec {
         id: "t".into(),
         volumes: vec![volume("own", VolumeSource::Task), volume("all", docker("all", true, autoprovision, "local"))],
@@ -138,8 +142,24 @@ fn a_host_path_is_made_when_it_is_missing_and_left_when_the_task_goes() {
     let path = data.path().join("host/deep");
     let source = VolumeSource::Host { path: path.display().to_string() };
     let spec = TaskSpec { id: "t".into(), volumes: vec![volume("h", source)], ..TaskSpec::default() };
-    let volumes = Volumes::new(data.path());
+    let volumes = volumes_at(data.path());
     volumes.prepare(&spec).unwrap();
     volumes.remove(&spec).unwrap();
     assert!(path.is_dir());
+}
+
+#[test]
+fn what_is_in_a_file_system_is_never_removed() {
+    let data = tempfile::tempdir().unwrap();
+    let source = VolumeSource::Efs { file_system: "fs-1".into(), root: "/".into(), options: BTreeMap::new() };
+    let spec = TaskSpec { id: "t".into(), volumes: vec![volume("e", source)], ..TaskSpec::default() };
+    let volumes = volumes_at(data.path());
+    let theirs = data.path().join("volumes/t/e/theirs");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::write(&theirs, "").unwrap();
+    volumes.remove(&spec).unwrap_err();
+    assert!(theirs.exists());
+    fs::remove_file(&theirs).unwrap();
+    volumes.remove(&spec).unwrap();
+    assert!(!data.path().join("volumes/t").exists());
 }
