@@ -9,6 +9,8 @@ pub const TASK_DEFINITION_BYTES: usize = 64 * 1024;
 pub const CONTAINERS_PER_TASK_DEFINITION: usize = 10;
 pub const TASKS_PER_RUN_TASK: i64 = 10;
 pub const INSTANCES_PER_START_TASK: usize = 10;
+/// Of one service, newest first.
+pub const SERVICE_EVENTS: usize = 100;
 pub const TASKS_PER_DESCRIBE: usize = 100;
 pub const TAGS_PER_RESOURCE: usize = 50;
 pub const CUSTOM_ATTRIBUTES_PER_RESOURCE: usize = 10;

@@ -8,6 +8,9 @@ pub mod container_instance;
 pub mod node;
 pub mod paging;
 pub mod placement;
+pub mod service;
+pub mod service_deployment;
+pub mod service_revision;
 pub mod settings;
 pub mod tags;
 pub mod task;
@@ -68,6 +71,10 @@ pub fn service() -> Service {
         .table::<container_instance::ContainerInstance>()
         .table::<node::Ledger>()
         .table::<node::Node>()
+        .table::<service::Events>()
+        .table::<service::Service>()
+        .table::<service_deployment::ServiceDeployment>()
+        .table::<service_revision::ServiceRevision>()
         .table::<settings::AccountSetting>()
         .table::<task::ClientToken>()
         .table::<task::History>()

@@ -168,6 +168,8 @@ impl Launch {
             stopped_at: None,
             stop_recorded_at: None,
             version: 1,
+            member: None,
+            protected_until: None,
         }
     }
 

@@ -134,6 +134,22 @@ pub struct Task {
     pub stop_recorded_at: Option<Time>,
     /// Grows with every change that emits an event.
     pub version: i64,
+    /// Of which service it is, if the service scheduler started it.
+    #[serde(default)]
+    pub member: Option<Membership>,
+    /// Scale-in and deployments spare it until then.
+    #[serde(default)]
+    pub protected_until: Option<Time>,
+}
+
+/// A task's place in a service. Written by the service scheduler only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The service's name, and the id of its deployment.
+    pub service: String,
+    pub deployment: String,
+    /// The scheduler has drawn its conclusions from the task's end.
+    pub is_counted: bool,
 }
 
 impl Task {
@@ -156,6 +172,15 @@ impl Task {
     pub fn container_arn(&self, name: &str) -> Option<String> {
         let id = self.container_ids.get(name)?;
         Some(Arn::new(&self.scope, "ecs", format!("container/{}/{}/{id}", self.cluster, self.id)).to_string())
+    }
+
+    /// The path of the service it belongs to.
+    pub fn service_path(&self) -> Option<String> {
+        Some(format!("{}/{}/{}", self.scope, self.cluster, self.member.as_ref()?.service))
+    }
+
+    pub fn is_protected(&self, now: Time) -> bool {
+        self.protected_until.is_some_and(|until| until > now)
     }
 
     /// Under which its node's ledger counts it.
@@ -205,6 +230,10 @@ impl Record for Task {
         }
         if let (Some(instance), false) = (&self.container_instance, self.is_stopped()) {
             index.add("container_instance", instance);
+        }
+        let is_open = self.member.as_ref().is_some_and(|member| !(self.is_stopped() && member.is_counted));
+        if let (Some(service), true) = (self.service_path(), is_open) {
+            index.add("service", service);
         }
     }
 }

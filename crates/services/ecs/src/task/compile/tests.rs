@@ -43,6 +43,8 @@ fn task() -> Task {
         stopped_at: None,
         stop_recorded_at: None,
         version: 1,
+        member: None,
+        protected_until: None,
     }
 }
 

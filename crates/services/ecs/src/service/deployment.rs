@@ -1,0 +1,54 @@
+//! One revision of a service on its way into the fleet, or out of it: an entry of DescribeServices' `deployments`.
+
+use api_ecs as api;
+use base::Time;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rollout {
+    #[default]
+    InProgress,
+    Completed,
+    Failed,
+}
+
+impl Rollout {
+    pub fn state(self) -> api::DeploymentRolloutState {
+        match self {
+            Rollout::InProgress => api::DeploymentRolloutState::InProgress,
+            Rollout::Completed => api::DeploymentRolloutState::Completed,
+            Rollout::Failed => api::DeploymentRolloutState::Failed,
+        }
+    }
+}
+
+/// Written by `deploy` and by the scheduler. Gone with its last task, once another one is complete.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Deployment {
+    /// 19 digits; AWS shows `ecs-svc/` before them.
+    pub id: String,
+    /// The service revision's id, and the ARN of its task definition.
+    pub revision: String,
+    pub task_definition: String,
+    /// The id of the service deployment (of DescribeServiceDeployments) that brought it.
+    pub service_deployment: String,
+    pub rollout: Rollout,
+    pub reason: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+    /// Tasks in a row that failed, for `failedTasks` and the circuit breaker.
+    pub failed_tasks: u32,
+    /// The latest moment at which a task of it became healthy: failures before that are forgiven.
+    pub healthy_at: Option<Time>,
+    /// By container: the image digest that the first task resolved, which all later ones run (version consistency).
+    pub digests: BTreeMap<String, String>,
+}
+
+impl Deployment {
+    /// `ecs-svc/1234567890123456789`, which is also its tasks' `startedBy`.
+    pub fn name(&self) -> String {
+        format!("ecs-svc/{}", self.id)
+    }
+}

@@ -1,0 +1,134 @@
+//! A service: N tasks of a definition kept running, and changed safely. Its record, what it decides (`decide`, `daemon`,
+//! `rollout`: pure), and the operations on it, a file each. No loop remembers anything: all there is to know stands in the
+//! rows of the service and of its tasks.
+
+mod deploy;
+mod deployment;
+mod events;
+
+pub use deploy::deploy;
+pub use deployment::{Deployment, Rollout};
+pub use events::{Event, Events};
+
+use crate::cluster;
+use api_ecs as api;
+use base::{Arn, Scope, Time};
+use serde::{Deserialize, Serialize};
+use store::{Image, Index, Key, Record};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    #[default]
+    Active,
+    /// Deleted, with tasks left.
+    Draining,
+    /// Deleted; told of for an hour.
+    Inactive,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "ACTIVE",
+            Status::Draining => "DRAINING",
+            Status::Inactive => "INACTIVE",
+        }
+    }
+}
+
+/// One row per service. Writers: the operations write `spec`, `tags` and `status`, and begin deployments; the scheduler
+/// (`reconcile`) writes everything else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Service {
+    pub scope: Scope,
+    /// The cluster's name.
+    pub cluster: String,
+    pub name: String,
+    /// What was asked for, updates merged in; `taskDefinition` is the full ARN. Without cluster, name, tags and token.
+    pub spec: api::CreateServiceRequest,
+    pub tags: Vec<api::Tag>,
+    pub status: Status,
+    pub created_at: Time,
+    pub created_by: Option<String>,
+    /// The PRIMARY one first, then older ones that have tasks, or may be rolled back to.
+    pub deployments: Vec<Deployment>,
+    /// Tasks in a row that ended before they were healthy, and when to start the next one therefore.
+    pub failures: u32,
+    pub throttled_until: Option<Time>,
+    /// Why the last task that was to start has no place; none once all have one.
+    pub unplaced: Option<String>,
+    /// Since when it has been in a steady state, and when that was last said.
+    pub steady_since: Option<Time>,
+    pub steady_said_at: Option<Time>,
+    /// When it became INACTIVE.
+    pub ended_at: Option<Time>,
+}
+
+impl Service {
+    pub fn arn(&self) -> String {
+        arn(&self.scope, &self.cluster, &self.name)
+    }
+
+    pub fn cluster_arn(&self) -> String {
+        cluster::arn(&self.scope, &self.cluster)
+    }
+
+    /// Under which its tasks are indexed, and its key.
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", self.scope, self.cluster, self.name)
+    }
+
+    /// Of the tasks it starts.
+    pub fn group(&self) -> String {
+        format!("service:{}", self.name)
+    }
+
+    pub fn is_daemon(&self) -> bool {
+        self.spec.scheduling_strategy == Some(api::SchedulingStrategy::Daemon)
+    }
+
+    /// None once it is being deleted.
+    pub fn desired_count(&self) -> usize {
+        let desired = self.spec.desired_count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+        if self.status == Status::Active { desired } else { 0 }
+    }
+
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.first()
+    }
+}
+
+pub fn arn(scope: &Scope, cluster: &str, name: &str) -> String {
+    Arn::new(scope, "ecs", format!("service/{cluster}/{name}")).to_string()
+}
+
+pub fn key(scope: &Scope, cluster: &str, name: &str) -> Key {
+    Key::new(format!("{scope}/{cluster}/{name}"))
+}
+
+/// The service of a cluster that `given`, a name or an ARN, means, whatever its status.
+pub fn find<'a>(image: &'a Image, cluster: &cluster::Cluster, given: &str) -> Result<Option<&'a Service>, api::Error> {
+    let name = crate::arn::in_cluster(&cluster.scope, "service", &cluster.name, given)?;
+    Ok(image.get(key(&cluster.scope, &cluster.name, name).as_str()))
+}
+
+/// By which services that wait for a place are found when there may be one.
+pub const UNPLACED: &str = "unplaced";
+
+impl Record for Service {
+    const TABLE: &'static str = "ecs/service";
+
+    fn key(&self) -> Key {
+        key(&self.scope, &self.cluster, &self.name)
+    }
+
+    fn indexes(&self, index: &mut Index) {
+        if self.unplaced.is_some() {
+            index.add(UNPLACED, "");
+        }
+        if self.is_daemon() {
+            index.add("daemon", format!("{}/{}", self.scope, self.cluster));
+        }
+    }
+}
