@@ -17,7 +17,7 @@ mod route;
 mod sysctl;
 mod worker;
 
-pub use config::Config;
+pub use config::{Config, Metadata};
 
 use crate::{Attach, Attachment, Error, Network, Result};
 use async_trait::async_trait;

@@ -22,6 +22,18 @@ pub struct Config {
     pub reserved_ports: BTreeSet<u16>,
     /// How many networks are kept ready for the next attachments.
     pub pool_size: usize,
+    /// `None`: nobody answers at 169.254.170.2.
+    pub metadata: Option<Metadata>,
+}
+
+/// Where containers ask about themselves: ECS's address for it, which is nobody's, redirected to a listener on loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Of the listener on 127.0.0.1. It must be there already: what is redirected is refused otherwise.
+    pub listener_port: u16,
+    /// The port at which containers in the host's own network ask. They cannot be told apart by their link, so servers side
+    /// by side on one host need different ones.
+    pub host_port: u16,
 }
 
 impl Config {
@@ -34,6 +46,7 @@ impl Config {
             dynamic_ports: None,
             reserved_ports: BTreeSet::from(RESERVED_PORTS),
             pool_size: 4,
+            metadata: None,
         }
     }
 }

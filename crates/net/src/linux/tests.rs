@@ -130,6 +130,22 @@ fn containers_do_not_reach_what_listens_on_the_hosts_loopback() {
 }
 
 #[test]
+fn containers_and_the_host_ask_about_themselves_at_one_address() {
+    on_a_host(async |host| {
+        let listener = host.root.run(|| TcpListener::bind((LOOPBACK, 9000))).unwrap();
+        let metadata = Some(Metadata { listener_port: 9000, host_port: 8000 });
+        let network = LinuxNetwork::new(Config { metadata, ..host.config() }).unwrap();
+        let a = host.attach(&network, "a", &[]).await;
+        let address = Ipv4Addr::new(169, 254, 170, 2);
+        assert_eq!(ask_tcp(&a.place, &listener, at(address, 80)).unwrap(), a.ip(), "from a container");
+        assert_eq!(ask_tcp(&host.root, &listener, at(address, 8000)).unwrap(), HOST, "from the host's own network");
+        assert!(ask_tcp(&a.place, &listener, at(address, 8000)).is_err(), "that port is the host's");
+        assert!(ask_tcp(&host.outside, &listener, at(address, 80)).is_err(), "from outside");
+        network.teardown_all().await.unwrap();
+    });
+}
+
+#[test]
 fn a_container_cannot_speak_with_anothers_address() {
     on_a_host(async |host| {
         let network = host.network();

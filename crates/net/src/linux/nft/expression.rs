@@ -4,6 +4,7 @@
 use super::{DATA_VALUE, number, text};
 use crate::linux::netlink::{attribute, nest};
 use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
 
 const EXPRESSION_NAME: u16 = 1;
 const EXPRESSION_DATA: u16 = 2;
@@ -20,6 +21,9 @@ const SECOND: u32 = libc::NFT_REG32_01 as u32;
 
 const SOURCE_OFFSET: u32 = 12;
 const DESTINATION_OFFSET: u32 = 16;
+/// Of TCP and of UDP.
+const DESTINATION_PORT_OFFSET: u32 = 2;
+const TRANSPORT: u32 = libc::NFT_PAYLOAD_TRANSPORT_HEADER as u32;
 
 #[derive(Clone, Debug)]
 pub struct Expression {
@@ -45,17 +49,28 @@ pub fn to_the_host() -> Vec<Expression> {
     vec![load, compare(Match::Is, &u32::from(libc::RTN_LOCAL).to_ne_bytes())]
 }
 
-/// `dnat ip to meta l4proto . th dport map @map`.
-pub fn dnat_by_map(map: &str) -> Vec<Expression> {
-    const TRANSPORT: u32 = libc::NFT_PAYLOAD_TRANSPORT_HEADER as u32;
+/// `tcp dport port`.
+pub fn to_tcp_port(port: u16) -> Vec<Expression> {
     vec![
         meta(libc::NFT_META_L4PROTO, FIRST),
-        payload(SECOND, TRANSPORT, 2, 2),
+        compare(Match::Is, &[libc::IPPROTO_TCP as u8]),
+        payload(FIRST, TRANSPORT, DESTINATION_PORT_OFFSET, 2),
+        compare(Match::Is, &port.to_be_bytes()),
+    ]
+}
+
+/// `dnat ip to address:port`.
+pub fn dnat_to(address: Ipv4Addr, port: u16) -> Vec<Expression> {
+    vec![constant(FIRST, &address.octets()), constant(SECOND, &port.to_be_bytes()), dnat()]
+}
+
+/// `dnat ip to meta l4proto . th dport map @map`.
+pub fn dnat_by_map(map: &str) -> Vec<Expression> {
+    vec![
+        meta(libc::NFT_META_L4PROTO, FIRST),
+        payload(SECOND, TRANSPORT, DESTINATION_PORT_OFFSET, 2),
         expression("lookup", vec![text(1, map), number(2, FIRST), number(3, FIRST)]),
-        expression(
-            "nat",
-            vec![number(1, libc::NFT_NAT_DNAT as u32), number(2, libc::NFPROTO_IPV4 as u32), number(3, FIRST), number(5, SECOND)],
-        ),
+        dnat(),
     ]
 }
 
@@ -114,6 +129,16 @@ fn address(offset: u32, how: Match, subnet: Ipv4Net) -> Vec<Expression> {
 fn verdict(code: i32) -> Vec<Expression> {
     let verdict = nest(DATA_VERDICT, &[number(VERDICT_CODE, code as u32)]);
     vec![expression("immediate", vec![number(1, libc::NFT_REG_VERDICT as u32), nest(2, &[verdict])])]
+}
+
+/// To the address in the first register and the port in the second.
+fn dnat() -> Expression {
+    let what = [number(1, libc::NFT_NAT_DNAT as u32), number(2, libc::NFPROTO_IPV4 as u32)];
+    expression("nat", [what, [number(3, FIRST), number(5, SECOND)]].concat())
+}
+
+fn constant(register: u32, bytes: &[u8]) -> Expression {
+    expression("immediate", vec![number(1, register), value(2, bytes)])
 }
 
 fn meta(key: i32, register: u32) -> Expression {

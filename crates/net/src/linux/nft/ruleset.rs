@@ -3,15 +3,19 @@
 
 use super::admission::Admission;
 use super::expression::{
-    self, Match::Is, Match::IsNot, arrives_through, destination, dnat_by_map, drop, leaves_through, masquerade,
-    original_direction, redirected, source, to_the_host,
+    self, Match::Is, Match::IsNot, arrives_through, destination, dnat_by_map, dnat_to, drop, leaves_through, masquerade,
+    original_direction, redirected, source, to_tcp_port, to_the_host,
 };
 use super::{Chain, Element, Map, Transaction, Type};
+use crate::linux::Metadata;
 use crate::linux::netlink::{Fault, Socket};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 use workload::{Binding, Protocol};
 
+/// ECS's, also for the credentials of tasks.
+const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+const METADATA_PORT: u16 = 80;
 const PUBLISHED: &str = "published";
 /// `inet_proto . inet_service` and `ipv4_addr . inet_service`: six bits per type, four bytes per part.
 const MAP: Map =
@@ -27,7 +31,10 @@ pub struct Ruleset {
     pub table: String,
     pub subnet: Ipv4Net,
     pub link_prefix: String,
+    pub metadata: Option<Metadata>,
 }
+
+type Rule = (&'static Chain, Vec<Vec<expression::Expression>>);
 
 impl Ruleset {
     /// Replaces whatever an earlier process left, with these ports published.
@@ -76,10 +83,11 @@ impl Ruleset {
         Admission { link_prefix: &self.link_prefix, comment: &self.table }
     }
 
-    fn rules(&self) -> Vec<(&'static Chain, Vec<Vec<expression::Expression>>)> {
+    fn rules(&self) -> Vec<Rule> {
         let (subnet, links, loopback) = (self.subnet, self.link_prefix.as_str(), loopback());
         let publish = || vec![to_the_host(), dnat_by_map(PUBLISHED)];
-        vec![
+        let mut rules = self.metadata.map(|metadata| ask(metadata, links)).unwrap_or_default();
+        rules.extend([
             // `route_localnet` lets published ports be reached through 127.0.0.1; it must not let containers reach
             // what listens there (CVE-2020-8558).
             (&RAW, vec![arrives_through(Is, links), destination(Is, loopback), drop()]),
@@ -94,8 +102,20 @@ impl Ruleset {
                 &FORWARD,
                 vec![arrives_through(IsNot, links), leaves_through(Is, links), original_direction(), redirected(IsNot), drop()],
             ),
-        ]
+        ]);
+        rules
     }
+}
+
+/// From our links always at port 80; from the host itself at the port that is this server's alone. The answers find their
+/// way because the links route loopback addresses (`route_localnet`).
+fn ask(metadata: Metadata, links: &str) -> Vec<Rule> {
+    let at = |port| [destination(Is, METADATA_ADDRESS.into()), to_tcp_port(port)];
+    let answer = || dnat_to(Ipv4Addr::LOCALHOST, metadata.listener_port);
+    let [asked, port] = at(METADATA_PORT);
+    let from_links = vec![arrives_through(Is, links), asked, port, answer()];
+    let [asked, port] = at(metadata.host_port);
+    vec![(&PREROUTING, from_links), (&OUTPUT, vec![asked, port, answer()])]
 }
 
 const fn chain(name: &'static str, kind: &'static str, hook: i32, priority: i32) -> Chain {

@@ -241,7 +241,8 @@ impl Host {
     pub fn withdraw(&self, bindings: &[workload::Binding]) {
         let config = self.config();
         let subnet = Default::default();
-        let ruleset = nft::ruleset::Ruleset { table: config.table, subnet, link_prefix: config.link_prefix };
+        let (table, link_prefix) = (config.table, config.link_prefix);
+        let ruleset = nft::ruleset::Ruleset { table, subnet, link_prefix, metadata: None };
         ruleset.withdraw(&mut Socket::open(libc::NETLINK_NETFILTER).unwrap(), bindings).unwrap();
     }
 

@@ -37,7 +37,12 @@ impl Worker {
 
         let attachments = take_up(&records, &mut routes, &config.link_prefix)?;
         let (host, subnet_lock) = host_record(&records, &mut routes, &config, &attachments)?;
-        let ruleset = Ruleset { table: config.table, subnet: host.subnet, link_prefix: config.link_prefix.clone() };
+        let ruleset = Ruleset {
+            table: config.table,
+            subnet: host.subnet,
+            link_prefix: config.link_prefix.clone(),
+            metadata: config.metadata,
+        };
         prepare_host(&host, &ruleset, &attachments, &mut routes, &mut netfilter)?;
 
         let mut rng = Rng::from_os();
