@@ -20,5 +20,8 @@ pub const STOPPED_TASK_RETENTION_SECONDS: u64 = 3600;
 /// How long a task's own history stays after its end, and how many changes it has at most (our own bounds).
 pub const TASK_HISTORY_RETENTION_SECONDS: u64 = 7 * 24 * 3600;
 pub const TASK_HISTORY_ENTRIES: usize = 200;
+/// How many state-change events are kept for those who follow them, and how long (our own bounds; EventBridge tries a day long).
+pub const STATE_EVENTS: usize = 10_000;
+pub const STATE_EVENT_RETENTION_SECONDS: u64 = 24 * 3600;
 /// Largest manifest, manifest list or configuration of an image that is read (our own bound; registries refuse manifests over 4 MiB).
 pub const IMAGE_DOCUMENT_BYTES: u64 = 8 * 1024 * 1024;

@@ -59,6 +59,19 @@ impl Image {
         rows.into_iter().flatten().map(|(_, row)| cast(row))
     }
 
+    /// Rows whose key comes behind `key`, in key order.
+    pub fn after<'a, R: Record>(&'a self, key: &str) -> impl Iterator<Item = &'a R> + use<'a, R> {
+        let bounds = (Bound::Excluded(key), Bound::Unbounded);
+        let rows = self.tables.get(R::TABLE).map(|table| table.rows().range::<_, str>(bounds));
+        rows.into_iter().flatten().map(|(_, row)| cast(row))
+    }
+
+    /// The row whose key is the last.
+    pub fn last<R: Record>(&self) -> Option<&R> {
+        let (_, row) = self.tables.get(R::TABLE)?.rows().get_max()?;
+        Some(cast(row))
+    }
+
     /// Rows that indexed themselves under `name = value`, in key order.
     pub fn by<'a, R: Record>(&'a self, name: &str, value: impl std::fmt::Display) -> impl Iterator<Item = &'a R> {
         let entry = entry(name, value);
@@ -143,6 +156,16 @@ mod tests {
             let expected: Vec<&Name> = image.scan().filter(|name: &&Name| name.0.starts_with(&prefix)).collect();
             assert_eq!(found, expected, "{prefix:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_behind_a_key_is_found_whether_or_not_it_is_there() {
+        let mut image = Image::default();
+        assert_eq!((image.after::<Name>("").count(), image.last::<Name>()), (0, None));
+        ["b", "d", "a"].iter().for_each(|name| drop(image.insert(Name((*name).to_owned()))));
+        let after = |key: &str| image.after(key).map(|name: &Name| name.0.as_str()).collect::<String>();
+        assert_eq!(["", "a", "b", "c", "d", "e"].map(after), ["abd", "bd", "d", "d", "", ""]);
+        assert_eq!(image.last(), Some(&Name("d".to_owned())));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod service;
 pub mod service_deployment;
 pub mod service_revision;
 pub mod settings;
+pub mod state_events;
 pub mod tags;
 pub mod task;
 pub mod task_definition;
@@ -62,6 +63,7 @@ pub fn service() -> Service {
         .read::<api::ListTaskDefinitions, _>(task_definition::list_task_definitions)
         .read::<api::ListTasks, _>(task::list_tasks)
         .read::<api::UpdateContainerAgent, _>(container_instance::update_container_agent)
+        .reconcile::<state_events::OutboxRetention>()
         .reconcile::<task::Expiry>()
         .reconcile::<task::HistoryRetention>()
         .reconcile::<task::Retention>()
@@ -76,6 +78,7 @@ pub fn service() -> Service {
         .table::<service_deployment::ServiceDeployment>()
         .table::<service_revision::ServiceRevision>()
         .table::<settings::AccountSetting>()
+        .table::<state_events::Event>()
         .table::<task::ClientToken>()
         .table::<task::History>()
         .table::<task::RetentionPeriod>()
