@@ -32,7 +32,7 @@ impl FakeNetwork {
         let subnet = plan::free_subnets(&[]).next().expect("without routes every candidate is free");
         FakeNetwork(Mutex::new(State {
             addresses: Addresses::new(subnet, 0),
-            ports: Ports::new(32768..=60999, BTreeSet::from(plan::RESERVED_PORTS), 0),
+            ports: Ports::new(std::net::Ipv4Addr::UNSPECIFIED, 32768..=60999, BTreeSet::from(plan::RESERVED_PORTS), 0),
             attachments: BTreeMap::new(),
             foreign: BTreeSet::new(),
             failures: VecDeque::new(),

@@ -8,6 +8,7 @@ mod context;
 mod hold;
 mod link;
 mod lock;
+mod neighbours;
 mod netlink;
 mod netns;
 mod nft;
@@ -18,6 +19,7 @@ mod sysctl;
 mod worker;
 
 pub use config::{Config, Metadata};
+pub use neighbours::{Neighbours, Range};
 
 use crate::{Attach, Attachment, Error, Network, Result};
 use async_trait::async_trait;

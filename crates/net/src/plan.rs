@@ -99,6 +99,8 @@ impl Addresses {
 /// One ledger of host ports for all attachments.
 #[derive(Debug)]
 pub struct Ports {
+    /// Unspecified: every address of the host.
+    address: Ipv4Addr,
     dynamic: RangeInclusive<u16>,
     reserved: BTreeSet<u16>,
     next: u16,
@@ -106,10 +108,10 @@ pub struct Ports {
 }
 
 impl Ports {
-    pub fn new(dynamic: RangeInclusive<u16>, reserved: BTreeSet<u16>, start: u64) -> Ports {
+    pub fn new(address: Ipv4Addr, dynamic: RangeInclusive<u16>, reserved: BTreeSet<u16>, start: u64) -> Ports {
         let span = u64::from(dynamic.end().saturating_sub(*dynamic.start())) + 1;
         let next = dynamic.start() + (start % span) as u16;
-        Ports { dynamic, reserved, next, taken: BTreeSet::new() }
+        Ports { address, dynamic, reserved, next, taken: BTreeSet::new() }
     }
 
     pub fn keep(&mut self, binding: &Binding) {
@@ -140,7 +142,7 @@ impl Ports {
     fn bind(&mut self, spec: &PortSpec, first: u16) -> Vec<Binding> {
         let bindings: Vec<Binding> = (0..width(spec))
             .map(|i| Binding {
-                bind_ip: "0.0.0.0".into(),
+                bind_ip: self.address.to_string(),
                 container_port: spec.container_port + i,
                 host_port: first + i,
                 protocol: spec.protocol,

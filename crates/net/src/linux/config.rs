@@ -1,5 +1,6 @@
 //! What an operator may choose. Two networks on one host need different state directories, tables and link prefixes.
 
+use super::Neighbours;
 use crate::plan::RESERVED_PORTS;
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ pub struct Config {
     pub reserved_ports: BTreeSet<u16>,
     /// How many networks are kept ready for the next attachments.
     pub pool_size: usize,
+    /// `None`: ports are published at every address of the host.
+    pub neighbours: Option<Neighbours>,
     /// `None`: nobody answers at 169.254.170.2.
     pub metadata: Option<Metadata>,
 }
@@ -46,6 +49,7 @@ impl Config {
             dynamic_ports: None,
             reserved_ports: BTreeSet::from(RESERVED_PORTS),
             pool_size: 4,
+            neighbours: None,
             metadata: None,
         }
     }

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use workload::{Binding, Protocol};
 
-#[derive(Default)]
-pub struct Holds(BTreeMap<(Protocol, u16), Hold>);
+pub struct Holds {
+    /// Unspecified: every address of the host.
+    address: Ipv4Addr,
+    held: BTreeMap<(Protocol, u16), Hold>,
+}
 
 /// The sockets are kept for their existence alone.
 #[allow(dead_code)]
@@ -17,31 +20,40 @@ enum Hold {
 }
 
 impl Holds {
+    pub fn at(address: Ipv4Addr) -> Holds {
+        Holds { address, held: BTreeMap::new() }
+    }
+
+    /// None yet, at the same address.
+    pub fn more(&self) -> Holds {
+        Holds::at(self.address)
+    }
+
     /// False when another process has the port. A listener, because a bound socket alone does not keep others out.
     pub fn take(&mut self, protocol: Protocol, port: u16) -> bool {
-        if self.0.contains_key(&(protocol, port)) {
+        if self.held.contains_key(&(protocol, port)) {
             return true;
         }
-        let address = (Ipv4Addr::UNSPECIFIED, port);
+        let address = (self.address, port);
         let hold = match protocol {
             Protocol::Tcp => TcpListener::bind(address).map(Hold::Tcp),
             Protocol::Udp => UdpSocket::bind(address).map(Hold::Udp),
         };
-        hold.map(|hold| self.0.insert((protocol, port), hold)).is_ok()
+        hold.map(|hold| self.held.insert((protocol, port), hold)).is_ok()
     }
 
     /// What a search took on its way and did not choose.
     pub fn keep_only(&mut self, bindings: &[Binding]) {
-        self.0.retain(|(protocol, port), _| bindings.iter().any(|b| b.protocol == *protocol && b.host_port == *port));
+        self.held.retain(|(protocol, port), _| bindings.iter().any(|b| b.protocol == *protocol && b.host_port == *port));
     }
 
     pub fn absorb(&mut self, mut other: Holds) {
-        self.0.append(&mut other.0);
+        self.held.append(&mut other.held);
     }
 
     pub fn free(&mut self, bindings: &[Binding]) {
         for binding in bindings {
-            self.0.remove(&(binding.protocol, binding.host_port));
+            self.held.remove(&(binding.protocol, binding.host_port));
         }
     }
 }

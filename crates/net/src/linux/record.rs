@@ -109,14 +109,14 @@ pub fn is_valid_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 200 && !id.starts_with('.') && !id.contains(['/', '\0'])
 }
 
-fn write(path: &Path, value: &impl Serialize) -> Result<()> {
+pub fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(value).expect("a record has string keys only");
     // The dot keeps a torn write out of what `names` lists.
     let torn = path.with_file_name(format!(".{}", path.file_name().unwrap_or_default().to_string_lossy()));
     std::fs::write(&torn, text).and_then(|()| std::fs::rename(&torn, path)).map_err(|source| at(path, source))
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| at(path, error.into())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -17,6 +17,7 @@ use std::net::Ipv4Addr;
 const OURS: RouteProtocol = RouteProtocol::Other(83);
 /// Behind every more specific route; free addresses of the subnet answer at once that nobody is there.
 const UNREACHABLE_METRIC: u32 = u32::MAX;
+const LOOPBACK: u32 = 1;
 const MAIN_TABLE: u8 = RouteHeader::RT_TABLE_MAIN;
 
 /// What the main table leads to.
@@ -31,13 +32,30 @@ pub struct Routes {
 
 /// As a single host: whatever the subnet, there is no neighbour but the other end.
 pub fn add_address(socket: &mut Socket, index: u32, address: Ipv4Addr) -> Result<(), Fault> {
+    let message = RouteNetlinkMessage::NewAddress(single(index, address));
+    act(socket, message, NLM_F_CREATE | NLM_F_REPLACE)
+}
+
+/// One more address of the host itself, whichever links come and go. Loopback always has the first index.
+pub fn add_host(socket: &mut Socket, address: Ipv4Addr) -> Result<(), Fault> {
+    add_address(socket, LOOPBACK, address)
+}
+
+pub fn delete_host(socket: &mut Socket, address: Ipv4Addr) -> Result<(), Fault> {
+    match act(socket, RouteNetlinkMessage::DelAddress(single(LOOPBACK, address)), 0) {
+        Err(fault) if fault.is(libc::EADDRNOTAVAIL) => Ok(()),
+        other => other,
+    }
+}
+
+fn single(index: u32, address: Ipv4Addr) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet;
     message.header.prefix_len = 32;
     message.header.scope = AddressScope::Universe;
     message.header.index = index;
     message.attributes = vec![AddressAttribute::Local(address.into()), AddressAttribute::Address(address.into())];
-    act(socket, RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)
+    message
 }
 
 /// For good: no ARP before the first packet, and no share of the ARP cache, which is one (of 1024) for all namespaces.

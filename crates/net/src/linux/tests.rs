@@ -379,6 +379,59 @@ fn networks_of_different_names_live_side_by_side() {
 }
 
 #[test]
+fn neighbours_publish_the_same_port_each_at_its_own_address_and_see_each_other_as_they_are() {
+    on_a_host(async |host| {
+        let range = Range::claim(&host.dir().join("range.json"), None).unwrap();
+        let neighbour = |number: usize| {
+            let neighbours = Neighbours { range: range.subnet, link_prefix: "nei".into() };
+            LinuxNetwork::new(Config {
+                state_dir: host.dir().join(number.to_string()),
+                table: format!("neighbour-{number}"),
+                link_prefix: format!("nei{number}"),
+                subnet: range.part(number),
+                neighbours: Some(neighbours),
+                ..host.config()
+            })
+            .unwrap()
+        };
+        let networks = [neighbour(1), neighbour(2)];
+        let (a, b) = (
+            host.attach(&networks[0], "a", &[published(8080, 80, Tcp)]).await,
+            host.attach(&networks[1], "b", &[published(8080, 80, Tcp)]).await,
+        );
+        for container in [&a, &b] {
+            let (own, listener) = (host.gateway(container), container.listen(80));
+            assert_eq!(container.attachment.bindings[0].bind_ip, own.to_string());
+            ask_tcp(&host.root, &listener, at(own, 8080)).unwrap();
+            assert!(ask_tcp(&host.outside, &listener, container.at(80)).is_err(), "not published");
+        }
+        assert!(ask_tcp(&host.root, &a.listen(80), at(HOST, 8080)).is_err(), "not at the host's own address");
+        assert_eq!(ask_tcp(&a.place, &b.listen(80), at(host.gateway(&b), 8080)).unwrap(), a.ip(), "by the neighbour's address");
+        assert_eq!(ask_tcp(&a.place, &b.listen(81), b.at(81)).unwrap(), a.ip(), "directly");
+        ask_tcp(&a.place, &a.listen(80), at(host.gateway(&a), 8080)).unwrap();
+        for network in networks.into_iter().rev() {
+            network.teardown_all().await.unwrap();
+        }
+        host.is_clean();
+        assert!(host.root.run(|| TcpListener::bind((host.gateway(&a), 0))).is_err(), "the address is given up");
+    });
+}
+
+#[test]
+fn a_range_is_kept() {
+    on_a_host(async |host| {
+        let path = host.dir().join("range.json");
+        let (first, other) = (Range::claim(&path, None).unwrap(), Range::claim(&host.dir().join("other.json"), None).unwrap());
+        assert_ne!(first.subnet, other.subnet);
+        let before = first.subnet;
+        drop((first, other));
+        let _taken = Range::claim(&host.dir().join("third.json"), Some("172.28.0.0/16".parse().unwrap())).unwrap();
+        assert_eq!(Range::claim(&path, None).unwrap().subnet, before);
+        assert_eq!(Range::claim(&path, None).unwrap().part(7).unwrap().to_string(), "172.29.7.0/24");
+    });
+}
+
+#[test]
 fn an_abandoned_subnet_is_taken_again() {
     on_a_host(async |host| {
         let network = host.network();

@@ -21,6 +21,8 @@ use workload::{Binding, Protocol};
 mod open;
 mod undo;
 
+pub use open::choose_subnet;
+
 pub type Reply<T> = oneshot::Sender<Result<T>>;
 
 pub enum Message {
@@ -106,7 +108,7 @@ impl Worker {
         if !attach.connected {
             return Ok(vec![]);
         }
-        let mut holds = Holds::default();
+        let mut holds = self.holds.more();
         let bindings = self.ports.take(&attach.ports, &mut |protocol, port| holds.take(protocol, port))?;
         holds.keep_only(&bindings);
         self.holds.absorb(holds);

@@ -15,7 +15,7 @@ fn spec(text: &str) -> PortSpec {
 
 /// `host` are ports somebody else on the host has; every line of `attaches` is one attachment.
 fn check_ports(start: u64, host: &[u16], attaches: &[&str], expected: Expect) {
-    let mut ports = Ports::new(100..=109, BTreeSet::from([102]), start);
+    let mut ports = Ports::new(Ipv4Addr::UNSPECIFIED, 100..=109, BTreeSet::from([102]), start);
     let mut claim = |_: Protocol, port: u16| !host.contains(&port);
     let lines: Vec<String> = attaches
         .iter()
@@ -126,7 +126,7 @@ fn a_range_beyond_the_last_port_is_refused() {
 
 #[test]
 fn a_freed_port_rests_while_others_are_free() {
-    let mut ports = Ports::new(100..=109, BTreeSet::new(), 0);
+    let mut ports = Ports::new(Ipv4Addr::UNSPECIFIED, 100..=109, BTreeSet::new(), 0);
     let mut drawn = Vec::new();
     for _ in 0..11 {
         let bindings = ports.take(&[spec("0:80/tcp")], &mut |_, _| true).unwrap();

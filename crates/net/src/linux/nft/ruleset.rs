@@ -31,6 +31,12 @@ pub struct Ruleset {
     pub table: String,
     pub subnet: Ipv4Net,
     pub link_prefix: String,
+    /// Where ports are published; unspecified: at every address of the host.
+    pub address: Ipv4Addr,
+    /// Where nobody is a stranger to our containers: our subnet, or also the neighbours'.
+    pub range: Ipv4Net,
+    /// How the links of those begin.
+    pub friends: String,
     pub metadata: Option<Metadata>,
 }
 
@@ -83,9 +89,14 @@ impl Ruleset {
         Admission { link_prefix: &self.link_prefix, comment: &self.table }
     }
 
+    fn to_us(&self) -> Vec<expression::Expression> {
+        if self.address.is_unspecified() { to_the_host() } else { destination(Is, self.address.into()) }
+    }
+
     fn rules(&self) -> Vec<Rule> {
         let (subnet, links, loopback) = (self.subnet, self.link_prefix.as_str(), loopback());
-        let publish = || vec![to_the_host(), dnat_by_map(PUBLISHED)];
+        let (range, friends) = (self.range, self.friends.as_str());
+        let publish = || vec![self.to_us(), dnat_by_map(PUBLISHED)];
         let mut rules = self.metadata.map(|metadata| ask(metadata, links)).unwrap_or_default();
         rules.extend([
             // `route_localnet` lets published ports be reached through 127.0.0.1; it must not let containers reach
@@ -93,14 +104,14 @@ impl Ruleset {
             (&RAW, vec![arrives_through(Is, links), destination(Is, loopback), drop()]),
             (&PREROUTING, publish()),
             (&OUTPUT, publish()),
-            (&POSTROUTING, vec![source(Is, subnet), destination(IsNot, subnet), masquerade()]),
+            (&POSTROUTING, vec![source(Is, subnet), destination(IsNot, range), masquerade()]),
             // A container that reaches itself through the host's address must not see itself as the sender.
             (&POSTROUTING, vec![source(Is, subnet), destination(Is, subnet), redirected(Is), masquerade()]),
             (&POSTROUTING, vec![source(Is, loopback), destination(Is, subnet), masquerade()]),
             // From outside, published ports only: the host would otherwise route into the subnet for anybody.
             (
                 &FORWARD,
-                vec![arrives_through(IsNot, links), leaves_through(Is, links), original_direction(), redirected(IsNot), drop()],
+                vec![arrives_through(IsNot, friends), leaves_through(Is, links), original_direction(), redirected(IsNot), drop()],
             ),
         ]);
         rules

@@ -241,8 +241,9 @@ impl Host {
     pub fn withdraw(&self, bindings: &[workload::Binding]) {
         let config = self.config();
         let subnet = Default::default();
+        let (range, friends, address) = (subnet, String::new(), Ipv4Addr::UNSPECIFIED);
         let (table, link_prefix) = (config.table, config.link_prefix);
-        let ruleset = nft::ruleset::Ruleset { table, subnet, link_prefix, metadata: None };
+        let ruleset = nft::ruleset::Ruleset { table, subnet, link_prefix, address, range, friends, metadata: None };
         ruleset.withdraw(&mut Socket::open(libc::NETLINK_NETFILTER).unwrap(), bindings).unwrap();
     }
 

@@ -37,19 +37,14 @@ impl Worker {
 
         let attachments = take_up(&records, &mut routes, &config.link_prefix)?;
         let (host, subnet_lock) = host_record(&records, &mut routes, &config, &attachments)?;
-        let ruleset = Ruleset {
-            table: config.table,
-            subnet: host.subnet,
-            link_prefix: config.link_prefix.clone(),
-            metadata: config.metadata,
-        };
+        let ruleset = ruleset(&config, &host);
         prepare_host(&host, &ruleset, &attachments, &mut routes, &mut netfilter)?;
 
         let mut rng = Rng::from_os();
         let dynamic = dynamic_ports(config.dynamic_ports)?;
-        let mut ports = Ports::new(dynamic, config.reserved_ports, rng.next_u64());
+        let mut ports = Ports::new(ruleset.address, dynamic, config.reserved_ports, rng.next_u64());
         let mut addresses = Addresses::new(host.subnet, rng.next_u64());
-        let holds = keep(&attachments, &mut addresses, &mut ports);
+        let holds = keep(ruleset.address, &attachments, &mut addresses, &mut ports);
         let flows = Socket::open(libc::NETLINK_NETFILTER).context(|| "opening a netfilter socket")?;
         let forgetter = Forgetter::start(flows).context(|| "starting the thread that forgets flows")?;
         let builder = Builder {
@@ -157,13 +152,27 @@ fn host_record(
     Ok((host, subnet_lock))
 }
 
-fn choose_subnet(routes: &mut Socket, before: Option<Ipv4Net>) -> Result<(Ipv4Net, Named)> {
+pub fn choose_subnet(routes: &mut Socket, before: Option<Ipv4Net>) -> Result<(Ipv4Net, Named)> {
     let covered = route::all(routes).context(|| "listing routes")?.covered;
     let mut candidates = before.into_iter().chain(plan::free_subnets(&covered));
     candidates.find_map(|subnet| Some((subnet, lock::subnet(subnet).ok()?))).ok_or_else(|| Error::Kernel {
         context: "choosing a subnet".into(),
         message: "every candidate collides with a route of this host; configure one".into(),
     })
+}
+
+/// A network with neighbours publishes at the address that its containers see the host at.
+fn ruleset(config: &Config, host: &HostRecord) -> Ruleset {
+    let (neighbours, link_prefix) = (config.neighbours.as_ref(), config.link_prefix.clone());
+    Ruleset {
+        friends: neighbours.map_or_else(|| link_prefix.clone(), |neighbours| neighbours.link_prefix.clone()),
+        range: neighbours.map_or(host.subnet, |neighbours| neighbours.range),
+        address: neighbours.map_or(Ipv4Addr::UNSPECIFIED, |_| Addresses::new(host.subnet, 0).gateway()),
+        subnet: host.subnet,
+        table: config.table.clone(),
+        metadata: config.metadata,
+        link_prefix,
+    }
 }
 
 fn prepare_host(
@@ -181,6 +190,9 @@ fn prepare_host(
     ruleset.install(netfilter, &published).context(|| format!("installing the nf_tables table {}", ruleset.table))?;
     ruleset.admission().grant(netfilter).context(|| "letting containers through iptables' forwarding")?;
     warn_of_legacy_iptables();
+    if !ruleset.address.is_unspecified() {
+        route::add_host(routes, ruleset.address).context(|| format!("taking the address {}", ruleset.address))?;
+    }
     route::claim(routes, host.subnet).context(|| format!("claiming {}", host.subnet))?;
     if sysctl::read("net.ipv4.ip_forward").context(|| "reading ip_forward")? != "1" {
         sysctl::write("net.ipv4.ip_forward", "1").context(|| "switching forwarding on")?;
@@ -209,8 +221,8 @@ fn dynamic_ports(configured: Option<RangeInclusive<u16>>) -> Result<RangeInclusi
     }
 }
 
-fn keep(attachments: &BTreeMap<String, Record>, addresses: &mut Addresses, ports: &mut Ports) -> Holds {
-    let mut holds = Holds::default();
+fn keep(address: Ipv4Addr, attachments: &BTreeMap<String, Record>, addresses: &mut Addresses, ports: &mut Ports) -> Holds {
+    let mut holds = Holds::at(address);
     for attachment in attachments.values().map(|record| &record.attachment) {
         address_of(attachment).into_iter().for_each(|address| addresses.keep(address));
         for binding in &attachment.bindings {

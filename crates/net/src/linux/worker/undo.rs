@@ -42,6 +42,9 @@ impl Worker {
         self.ruleset.remove(&mut self.netfilter).context(|| "removing the nf_tables table")?;
         self.ruleset.admission().withdraw(&mut self.netfilter).context(|| "removing our rules from iptables' forwarding")?;
         delete_links(&mut self.routes, &self.ruleset.link_prefix, |_| true)?;
+        if !self.ruleset.address.is_unspecified() {
+            route::delete_host(&mut self.routes, self.ruleset.address).context(|| "giving up the address")?;
+        }
         route::disclaim(&mut self.routes, self.host.subnet).context(|| "deleting the subnet's route")?;
         if route::all(&mut self.routes).context(|| "listing routes")?.claims.is_empty() {
             sysctl::write("net.ipv4.ip_forward", &self.host.ip_forward_before).context(|| "restoring ip_forward")?;
