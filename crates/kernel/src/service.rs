@@ -21,10 +21,6 @@ pub type Answer = Result<Encode, wire::Error>;
 pub type WriteRun = Box<dyn FnOnce(&mut Call, &mut Tx) -> Answer + Send>;
 pub type ReadRun = Box<dyn FnOnce(&mut Call, &Image) -> Answer + Send>;
 pub type DataRun = Box<dyn FnOnce(Call, Arc<Image>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send>;
-/// An operation's function, as it stands in the table.
-pub type WriteHandler<Op, E> = fn(&mut Call, &mut Tx, <Op as Operation>::Input) -> Result<<Op as Operation>::Output, E>;
-pub type ReadHandler<Op, E> = fn(&mut Call, &Image, <Op as Operation>::Input) -> Result<<Op as Operation>::Output, E>;
-
 /// A decoded request, ready to run where it belongs.
 pub enum Prepared {
     /// On the writer, durable before it is answered.
@@ -52,7 +48,10 @@ impl Service {
     }
 
     /// An operation that may change rows.
-    pub fn on<Op, E>(mut self, handler: WriteHandler<Op, E>) -> Service
+    pub fn on<Op, E>(
+        mut self,
+        handler: impl Fn(&mut Call, &mut Tx, Op::Input) -> Result<Op::Output, E> + Clone + Send + Sync + 'static,
+    ) -> Service
     where
         Op: Operation + 'static,
         Op::Output: 'static,
@@ -60,7 +59,7 @@ impl Service {
         E: Into<wire::Error> + 'static,
     {
         let prepare: Prepare = Box::new(move |model, body| {
-            let input = wire::decode::<Op>(model, body)?;
+            let (input, handler) = (wire::decode::<Op>(model, body)?, handler.clone());
             Ok(Prepared::Write(Box::new(move |call, tx| {
                 let output = handler(call, tx, input).map_err(Into::into)?;
                 Ok(Box::new(move || wire::encode(model, &output)))
@@ -71,7 +70,10 @@ impl Service {
     }
 
     /// An operation that only looks.
-    pub fn read<Op, E>(mut self, handler: ReadHandler<Op, E>) -> Service
+    pub fn read<Op, E>(
+        mut self,
+        handler: impl Fn(&mut Call, &Image, Op::Input) -> Result<Op::Output, E> + Clone + Send + Sync + 'static,
+    ) -> Service
     where
         Op: Operation + 'static,
         Op::Output: 'static,
@@ -79,7 +81,7 @@ impl Service {
         E: Into<wire::Error> + 'static,
     {
         let prepare: Prepare = Box::new(move |model, body| {
-            let input = wire::decode::<Op>(model, body)?;
+            let (input, handler) = (wire::decode::<Op>(model, body)?, handler.clone());
             Ok(Prepared::Read(Box::new(move |call, image| {
                 let output = handler(call, image, input).map_err(Into::into)?;
                 Ok(Box::new(move || wire::encode(model, &output)))

@@ -1,0 +1,1 @@
+//! AWS Secrets Manager: the index of everything this service does.
