@@ -1,5 +1,6 @@
 //! The beginning of a deployment: what the service is to be becomes a revision, and a deployment that is to bring it. Writes
 //! rows and starts nothing.
+
 use super::{Deployment, Rollout, Service};
 use crate::service_deployment::ServiceDeployment;
 use crate::service_revision::{self, ServiceRevision};
