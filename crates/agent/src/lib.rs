@@ -2,6 +2,8 @@
 //! shell takes no decision.
 
 pub mod engine;
+mod metadata;
 mod shell;
 
+pub use metadata::{Known, Metadata};
 pub use shell::{Agent, Config, Error, Group, Images, efs, mount, outbox};

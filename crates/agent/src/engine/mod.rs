@@ -36,7 +36,7 @@ use report::Essence;
 use settle::settle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use workload::{Assign, Desired, Report, TaskId, TaskPhase, TaskSpec};
+use workload::{Assign, Desired, Report, TaskId, TaskPhase, TaskSpec, TaskStatus};
 
 #[derive(Default)]
 pub struct Engine {
@@ -199,6 +199,18 @@ impl Engine {
             self.essences.insert(id.clone(), essence);
             turn.news = true;
         }
+    }
+
+    /// What a task is, for one of its containers that asks; `None` for a task that is not known, or by its rest only.
+    pub fn known(&self, task: &str) -> Option<(Arc<TaskSpec>, TaskStatus)> {
+        let task = self.tasks.get(task).filter(|task| !recover::is_ghost(task))?;
+        Some((Arc::clone(&task.spec), report::status(task)))
+    }
+
+    /// Whether it may run already without its start having been told.
+    pub fn is_starting(&self, task: &str, container: usize) -> bool {
+        let container = self.tasks.get(task).and_then(|task| task.containers.get(container));
+        container.is_some_and(|container| container.life == state::Life::Starting)
     }
 
     fn effects(&mut self, turn: Turn) -> Vec<Effect> {

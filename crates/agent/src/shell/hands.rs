@@ -6,6 +6,7 @@ use super::volumes::Volumes;
 use super::{files, links, reasons};
 use crate::engine::network::plug_id;
 use crate::engine::{self, Effect, Event, Facts, Plug};
+use crate::metadata::Environment;
 use base::Rng;
 use net::Network;
 use runtime::{Bind, ContainerId, ContainerRun, ExecSpec, Runtime};
@@ -27,6 +28,8 @@ pub struct Hands {
     pub images: Arc<dyn Images>,
     pub volumes: Volumes,
     pub hostname: String,
+    /// What containers are told of the address at which they ask about themselves.
+    pub environment: Option<Environment>,
 }
 
 impl Hands {
@@ -109,10 +112,18 @@ impl Hands {
             hosts: files::hosts(&facts, container, &hostname),
             resolv_conf: files::resolv_conf(&spec, container),
             hostname,
-            environment: links::environment(&facts, container),
+            environment: self.environment(&facts, container),
             image: Image::clone(image),
             task: Arc::clone(&spec),
         })
+    }
+
+    fn environment(&self, facts: &Facts, container: &ContainerSpec) -> Vec<(String, String)> {
+        let mut environment = links::environment(facts, container);
+        if let Some(own) = &self.environment {
+            own.extend(facts, container, &mut environment);
+        }
+        environment
     }
 
     /// Volumes that may have to be filled are made away from the threads that serve everybody; most containers have none.

@@ -14,6 +14,7 @@ const NAMES: TableDefinition<&str, &str> = TableDefinition::new("names");
 const TASKS: TableDefinition<&str, &[u8]> = TableDefinition::new("tasks");
 const GENERATION: &str = "generation";
 const NODE: &str = "node";
+const ENDPOINT_SECRET: &str = "endpoint secret";
 /// A few hundred tasks are a few megabytes.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -63,7 +64,12 @@ impl Memory {
 
     /// The node's id, drawn once.
     pub fn node(&self, fresh: &str) -> Result<String, Error> {
-        node(&self.database, fresh).map_err(|source| self.error(source))
+        name(&self.database, NODE, fresh).map_err(|source| self.error(source))
+    }
+
+    /// What the addresses are drawn from at which containers ask about themselves. Drawn once: containers outlive agents.
+    pub fn endpoint_secret(&self, fresh: &str) -> Result<String, Error> {
+        name(&self.database, ENDPOINT_SECRET, fresh).map_err(|source| self.error(source))
     }
 
     fn error(&self, source: Cause) -> Error {
@@ -114,21 +120,21 @@ fn write(database: &Database, group: &Group) -> Result<(), Cause> {
     any(transaction.commit())
 }
 
-fn node(database: &Database, fresh: &str) -> Result<String, Cause> {
+fn name(database: &Database, which: &str, fresh: &str) -> Result<String, Cause> {
     let transaction = any(database.begin_write())?;
-    let node = {
+    let name = {
         let mut names = any(transaction.open_table(NAMES))?;
-        let known = any(names.get(NODE))?.map(|name| name.value().to_owned());
+        let known = any(names.get(which))?.map(|name| name.value().to_owned());
         match known {
-            Some(node) => node,
+            Some(known) => known,
             None => {
-                any(names.insert(NODE, fresh))?;
+                any(names.insert(which, fresh))?;
                 fresh.to_owned()
             }
         }
     };
     any(transaction.commit())?;
-    Ok(node)
+    Ok(name)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub use memory::{Error, Group};
 pub use volumes::apart as mount;
 pub use volumes::efs;
 
+use crate::metadata::{EndpointIds, Environment, Metadata};
 use base::{Clock, Rng, SystemClock};
 use hands::Hands;
 use link::{NodeEnd, ToPlane};
@@ -48,6 +49,8 @@ pub struct Config {
     /// This program, to be started again for what may not return: `mount::main` with what follows `mount::ARGUMENT`.
     pub program: PathBuf,
     pub runtime_version: String,
+    /// Where containers in the host's own network ask about themselves; `None` if nobody on this host answers.
+    pub metadata_host_port: Option<u16>,
     pub clock: Arc<dyn Clock>,
     pub rng: Rng,
 }
@@ -65,6 +68,7 @@ impl Config {
             file_systems: efs::FileSystems::new(),
             program: "/proc/self/exe".into(),
             runtime_version: String::new(),
+            metadata_host_port: None,
             clock: Arc::new(SystemClock),
             rng: Rng::from_os(),
         }
@@ -74,6 +78,7 @@ impl Config {
 /// A running agent. Dropping it is like killing it: containers go on, another agent takes over.
 pub struct Agent {
     facts: NodeFacts,
+    metadata: Metadata,
     stop: watch::Sender<bool>,
     work: JoinHandle<()>,
     /// To be the last to hold it; a killed process needs no such thing.
@@ -92,24 +97,28 @@ impl Agent {
         link: NodeEnd,
     ) -> Result<Agent, Error> {
         let directory = config.data.join("agent");
-        let fresh = config.rng.hex32();
-        let (memory, node) = hands::blocking(move || {
+        let (fresh, secret) = (config.rng.hex32(), config.rng.hex32());
+        let (memory, node, secret) = hands::blocking(move || {
             let memory = memory::Memory::open(&directory)?;
-            let node = memory.node(&fresh)?;
-            Ok((memory, node))
+            let (node, secret) = (memory.node(&fresh)?, memory.endpoint_secret(&secret)?);
+            Ok((memory, node, secret))
         })
         .await?;
         let facts = facts::gather(&config, node);
         link.send(ToPlane::Hello(facts.clone()));
         let volumes = volumes::Volumes::new(&config.data, config.file_systems.clone(), config.program.clone());
-        let hands = Hands { runtime, network, images, volumes, hostname: facts::hostname() };
+        let ids = EndpointIds::new(&secret);
+        let environment = config.metadata_host_port.map(|host_port| Environment { ids: ids.clone(), host_port });
+        let (metadata, inquiries) = Metadata::new(ids);
+        let hands = Hands { runtime, network, images, volumes, hostname: facts::hostname(), environment };
         let (stop, stopped) = watch::channel(false);
-        let shell = Shell::new(config, hands, memory, link, stopped);
+        let shell = Shell::new(config, hands, memory, (link, inquiries), stopped);
         #[cfg(test)]
         let memory = Arc::clone(&shell.memory);
         let work = tokio::spawn(shell.run());
         Ok(Agent {
             facts,
+            metadata,
             stop,
             work,
             #[cfg(test)]
@@ -126,6 +135,11 @@ impl Agent {
 
     pub fn facts(&self) -> &NodeFacts {
         &self.facts
+    }
+
+    /// Where containers' questions about themselves are answered.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     /// Leaves containers running; what is on its way to disk gets there.

@@ -6,12 +6,13 @@ use super::hands::{self, Hands};
 use super::memory::{Group, Memory};
 use super::outbox::{Outbox, Step};
 use crate::engine::{Effect, Engine, Event, Inventory};
+use crate::metadata::{Inquiry, Known};
 use base::{Clock, Rng, Time};
 use link::{NodeEnd, ToNode, ToPlane};
 use runtime::RuntimeEvent;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -28,6 +29,9 @@ pub struct Shell {
     doing: JoinSet<Option<Event>>,
     writing: JoinSet<()>,
     exits: UnboundedReceiver<RuntimeEvent>,
+    inquiries: Receiver<Inquiry>,
+    /// Asked by containers whose start has not been told yet.
+    early: Vec<Inquiry>,
     wake_at: Option<Time>,
     last_turn_at: Time,
     stopped: watch::Receiver<bool>,
@@ -35,7 +39,13 @@ pub struct Shell {
 }
 
 impl Shell {
-    pub fn new(config: Config, hands: Hands, memory: Memory, link: NodeEnd, stopped: watch::Receiver<bool>) -> Shell {
+    pub fn new(
+        config: Config,
+        hands: Hands,
+        memory: Memory,
+        (link, inquiries): (NodeEnd, Receiver<Inquiry>),
+        stopped: watch::Receiver<bool>,
+    ) -> Shell {
         Shell {
             engine: Engine::new(),
             // Taken before the inventory, so that no exit falls between.
@@ -48,6 +58,8 @@ impl Shell {
             outbox: Outbox::default(),
             doing: JoinSet::new(),
             writing: JoinSet::new(),
+            inquiries,
+            early: vec![],
             wake_at: None,
             last_turn_at: Time::ZERO,
             stopped,
@@ -79,12 +91,26 @@ impl Shell {
             Some(written) = self.writing.join_next() => self.written(written),
             Some(event) = self.exits.recv() => self.runtime_event(event),
             message = self.link.recv(), if self.linked => self.message(message),
+            Some(inquiry) = self.inquiries.recv() => self.early.push(inquiry),
             () = sleep(wake_in) => {
                 self.wake_at = None;
                 self.handle(Event::Tick);
             }
         }
+        self.answer();
         true
+    }
+
+    /// Whoever asks runs, so what its start was called will be told in a moment.
+    fn answer(&mut self) {
+        let (early, due) =
+            std::mem::take(&mut self.early).into_iter().partition(|i| self.engine.is_starting(&i.task, i.container));
+        self.early = early;
+        for Inquiry { task, container, answer } in due {
+            let known = self.engine.known(&task).filter(|(spec, _)| container < spec.containers.len());
+            // It may have hung up.
+            let _ = answer.send(known.map(|(spec, status)| Known { spec, status, container }));
+        }
     }
 
     fn handle(&mut self, event: Event) {
