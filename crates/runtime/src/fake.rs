@@ -166,6 +166,10 @@ impl Runtime for FakeRuntime {
         Ok(())
     }
 
+    async fn logs_taken(&self, _: &ContainerId, _: u64) -> Result<()> {
+        Ok(())
+    }
+
     fn events(&self) -> UnboundedReceiver<RuntimeEvent> {
         let receiver = self.receiver.lock().expect("no panic while it is held").take();
         receiver.expect("the events are taken once, by the one agent")

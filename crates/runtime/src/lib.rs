@@ -2,6 +2,7 @@
 //! that outlives the agent; containers inside it. Decides nothing: what to start and when is the engine's business.
 
 pub mod fake;
+pub mod logfile;
 pub mod memory;
 pub mod oci;
 
@@ -131,6 +132,9 @@ pub trait Runtime: Send + Sync {
     async fn remove(&self, id: &ContainerId) -> Result<()>;
     /// Kills what is left and removes the sandbox: mounts, cgroups, shim, directory (logs are kept). Idempotent.
     async fn close(&self, task: &TaskId) -> Result<()>;
+    /// The container's output is wanted from this byte on: what comes before it may make room for more. A shim that is gone
+    /// needs no room.
+    async fn logs_taken(&self, id: &ContainerId, upto: u64) -> Result<()>;
     /// Exits as they happen. May be taken once.
     fn events(&self) -> UnboundedReceiver<RuntimeEvent>;
 }

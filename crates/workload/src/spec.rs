@@ -265,3 +265,15 @@ pub struct LogSpec {
     pub driver: String,
     pub options: BTreeMap<String, String>,
 }
+
+impl LogSpec {
+    /// Lines are read from the file and sent on, so the file says how much came before it.
+    pub fn is_shipped(&self) -> bool {
+        matches!(self.driver.as_str(), "awslogs" | "awsfirelens")
+    }
+
+    /// Whoever writes waits for whoever reads: no line is lost. Not blocking has been ECS's default since June 2025.
+    pub fn is_blocking(&self) -> bool {
+        self.options.get("mode").is_some_and(|mode| mode == "blocking")
+    }
+}

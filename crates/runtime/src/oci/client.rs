@@ -248,6 +248,13 @@ impl Runtime for OciRuntime {
         Ok(())
     }
 
+    async fn logs_taken(&self, id: &ContainerId, upto: u64) -> Result<()> {
+        match self.live(&id.task).await? {
+            Some(_) => self.ask(id, Request::LogsTaken { container: id.container.clone(), upto }).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn events(&self) -> UnboundedReceiver<RuntimeEvent> {
         let receiver = self.receiver.lock().expect("no panic while it is held").take();
         receiver.expect("the events are taken once, by the one agent")

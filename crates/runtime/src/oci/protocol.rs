@@ -29,6 +29,11 @@ pub enum Request {
         container: String,
     },
     List,
+    /// What the container wrote before this byte may make room for more.
+    LogsTaken {
+        container: String,
+        upto: u64,
+    },
     /// Kills everything, removes the cgroup, answers, and ends the shim.
     Close,
 }

@@ -137,6 +137,10 @@ impl Runtime for Host {
         Ok(())
     }
 
+    async fn logs_taken(&self, _: &ContainerId, _: u64) -> runtime::Result<()> {
+        Ok(())
+    }
+
     fn events(&self) -> UnboundedReceiver<RuntimeEvent> {
         let (sender, receiver) = unbounded_channel();
         self.state().exits = Some(sender);

@@ -1,20 +1,18 @@
 //! A container's output as JSON lines on disk, in the shape of Docker's json-file driver, rotated by size. Lines are
 //! written before more output is read, so that a slow disk slows the container down and loses nothing.
 
-use crate::oci::dir::ignore_missing;
+mod rotated;
+
 use base::Time;
+use rotated::Rotated;
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use workload::LogSpec;
 
 /// Docker splits longer lines.
 const LONGEST_LINE: usize = 16 * 1024;
-const DEFAULT_MAX_BYTES: u64 = 10 * 1024 * 1024;
-const DEFAULT_MAX_FILES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -97,8 +95,21 @@ impl Log {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let (max_bytes, max_files) = limits(&spec.options);
-        Rotated::open(path, max_bytes, max_files).map(Log::Rotated)
+        Rotated::open(path, rotated::Limits::of(spec)).map(Log::Rotated)
+    }
+
+    pub fn has_room(&self) -> bool {
+        match self {
+            Log::Discard => true,
+            Log::Rotated(file) => file.has_room(),
+        }
+    }
+
+    /// What was written before this byte has been read.
+    pub fn taken(&mut self, upto: u64) {
+        if let Log::Rotated(file) = self {
+            file.taken(upto);
+        }
     }
 
     /// A full disk loses lines, as it does in Docker; the shim's own log says so.
@@ -106,104 +117,9 @@ impl Log {
         if let Log::Rotated(file) = self
             && let Err(error) = file.write(entries)
         {
-            super::complain(format_args!("{}: {error}", file.path.display()));
+            super::complain(format_args!("{}: {error}", file.path().display()));
         }
     }
-}
-
-fn limits(options: &BTreeMap<String, String>) -> (u64, usize) {
-    let max_bytes = options.get("max-size").and_then(|text| human_size(text)).unwrap_or(DEFAULT_MAX_BYTES);
-    let max_files = options.get("max-file").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MAX_FILES);
-    (max_bytes, max_files.max(1))
-}
-
-/// `10m`, `512k`: powers of 1000, as in Docker.
-fn human_size(text: &str) -> Option<u64> {
-    let text = text.trim().to_lowercase();
-    let text = text.strip_suffix('b').unwrap_or(&text);
-    let (digits, factor) = match text.chars().last()? {
-        'k' => (&text[..text.len() - 1], 1000),
-        'm' => (&text[..text.len() - 1], 1_000_000),
-        'g' => (&text[..text.len() - 1], 1_000_000_000),
-        _ => (text, 1),
-    };
-    digits.trim().parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
-}
-
-pub struct Rotated {
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-    max_bytes: u64,
-    max_files: usize,
-}
-
-impl Rotated {
-    fn open(path: PathBuf, max_bytes: u64, max_files: usize) -> io::Result<Rotated> {
-        let file = append(&path)?;
-        let bytes = file.metadata()?.len();
-        Ok(Rotated { path, file, bytes, max_bytes, max_files })
-    }
-
-    fn write(&mut self, mut entries: &[u8]) -> io::Result<()> {
-        while !entries.is_empty() {
-            let (now, later) = entries.split_at(self.fitting(entries));
-            self.append(now)?;
-            entries = later;
-            if !entries.is_empty() {
-                self.rotate()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How many bytes of whole entries the file has room for; an empty one takes an entry however long it is.
-    fn fitting(&self, entries: &[u8]) -> usize {
-        let room = usize::try_from(self.max_bytes.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
-        if entries.len() <= room {
-            return entries.len();
-        }
-        let is_end = |byte: &u8| *byte == b'\n';
-        match entries[..room].iter().rposition(is_end) {
-            Some(last) => last + 1,
-            None if self.bytes > 0 => 0,
-            None => entries.iter().position(is_end).map_or(entries.len(), |end| end + 1),
-        }
-    }
-
-    fn append(&mut self, entries: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(entries) {
-            // Half an entry would spoil the next.
-            self.file.set_len(self.bytes)?;
-            return Err(error);
-        }
-        self.bytes += entries.len() as u64;
-        Ok(())
-    }
-
-    /// `x.log` becomes `x.log.1`, that `x.log.2`, and so on; the oldest goes.
-    fn rotate(&mut self) -> io::Result<()> {
-        let numbered = |n: usize| if n == 0 { self.path.clone() } else { suffixed(&self.path, n) };
-        for n in (1..self.max_files).rev() {
-            ignore_missing(fs::rename(numbered(n - 1), numbered(n)))?;
-        }
-        if self.max_files == 1 {
-            fs::remove_file(&self.path)?;
-        }
-        self.file = append(&self.path)?;
-        self.bytes = 0;
-        Ok(())
-    }
-}
-
-fn suffixed(path: &Path, n: usize) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{n}"));
-    PathBuf::from(name)
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 
 #[cfg(test)]
@@ -238,44 +154,5 @@ mod tests {
         let summary: Vec<_> =
             entries.iter().map(|e| (e["log"].as_str().unwrap().len(), e["partial"].as_bool().unwrap_or(false))).collect();
         assert_eq!(summary, [(16 * 1024, true), (4 * 1024 + 1, false)]);
-    }
-
-    #[test]
-    fn sizes_are_read_as_docker_reads_them() {
-        let cases = [
-            ("10m", Some(10_000_000)),
-            ("512k", Some(512_000)),
-            ("1gb", Some(1_000_000_000)),
-            ("77", Some(77)),
-            ("x", None),
-            ("0", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(human_size(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn entries_written_at_once_are_parted_where_the_file_is_full() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut log = Rotated::open(dir.path().join("c.log"), 10, 3).unwrap();
-        log.write(b"one\ntwo\nlonger than a file\nend\n").unwrap();
-        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
-        let kept = (read("c.log"), read("c.log.1"), read("c.log.2"));
-        assert_eq!(kept, ("end\n".into(), "longer than a file\n".into(), "one\ntwo\n".into()));
-    }
-
-    #[test]
-    fn rotation_keeps_the_newest_files() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut log = Rotated::open(dir.path().join("c.log"), 10, 3).unwrap();
-        for n in 0..5 {
-            log.write(format!("entry {n}\n").as_bytes()).unwrap();
-        }
-        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
-        assert_eq!(
-            (read("c.log"), read("c.log.1"), read("c.log.2"), read("c.log.3")),
-            ("entry 4\n".into(), "entry 3\n".into(), "entry 2\n".into(), String::new())
-        );
     }
 }

@@ -34,6 +34,10 @@ pub fn handle(shim: &mut Shim, reply: Reply, request: Request) {
         Request::Remove { container } => remove(shim, &container).map(|()| Answer::Done),
         Request::List if shim.is_starting() => return shim.lists.push(reply),
         Request::List => Ok(list(shim)),
+        Request::LogsTaken { container, upto } => {
+            logs_taken(shim, &container, upto);
+            Ok(Answer::Done)
+        }
         Request::Close => close(shim).map(|()| Answer::Done),
     };
     shim.reply(reply, answer);
@@ -200,6 +204,11 @@ fn remove(shim: &mut Shim, name: &str) -> Result<(), Failure> {
     container.dir.forget().map_err(|e| Failure::other("forget", e))?;
     shim.containers.remove(&key);
     Ok(())
+}
+
+/// What was removed meanwhile needs no room.
+fn logs_taken(shim: &mut Shim, name: &str, upto: u64) {
+    shim.containers.values_mut().filter(|c| c.name == name).for_each(|c| c.log.taken(upto));
 }
 
 fn close(shim: &mut Shim) -> Result<(), Failure> {

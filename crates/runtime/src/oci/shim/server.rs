@@ -176,7 +176,9 @@ impl Shim {
             if let Phase::Starting { report, .. } = &container.phase {
                 poller.read(report.fd(), Source::Report(*key));
             }
-            for (index, output) in container.outputs.iter().enumerate() {
+            // Where there is no room its programs wait, as they do for a slow disk.
+            let readable = container.outputs.iter().enumerate().filter(|_| container.log.has_room());
+            for (index, output) in readable {
                 output.fd.iter().for_each(|fd| poller.read(fd.as_fd(), Source::Output(*key, index)));
             }
         }
