@@ -6,12 +6,14 @@
 mod envelope;
 mod retention;
 mod service;
+mod task;
 #[cfg(test)]
 mod tests;
 
 pub use envelope::{envelope, iso};
 pub use retention::OutboxRetention;
 pub use service::{Action, Of, ServiceAction, deployment_state_change, service_action};
+pub use task::task_state_change;
 
 use base::{Scope, Time};
 use kernel::Call;

@@ -4,6 +4,7 @@
 
 use super::{Kind, Subject, iso, tell};
 use crate::cluster;
+use crate::service::Service;
 use api_ecs::DeploymentRolloutState;
 use base::Scope;
 use kernel::Call;
@@ -17,6 +18,12 @@ pub struct Of<'a> {
     /// The cluster's name.
     pub cluster: &'a str,
     pub service_arn: String,
+}
+
+impl<'a> From<&'a Service> for Of<'a> {
+    fn from(service: &'a Service) -> Of<'a> {
+        Of { scope: &service.scope, cluster: &service.cluster, service_arn: service.arn() }
+    }
 }
 
 /// `eventName` of a service action; what kind of event it is follows from it.

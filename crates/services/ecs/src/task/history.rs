@@ -15,7 +15,7 @@ use workload::{ContainerPhase, ContainerStatus, Desired, Health, TaskPhase};
 const FIRST_KEPT: usize = 16;
 const _: () = assert!(FIRST_KEPT < TASK_HISTORY_ENTRIES);
 
-/// One row per task, under its key. Written by `put` only, deleted by `HistoryRetention` only.
+/// One row per task, under its key. Written by `extend` only, deleted by `HistoryRetention` only.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
@@ -51,17 +51,16 @@ impl Record for History {
     }
 }
 
-/// Writes the task's row, and what is new in it into its history.
-pub fn put(tx: &mut Tx, task: Task, now: Time) {
-    let key = task.key();
-    let entries = entries(tx.get::<Task>(key.as_str()), &task, now);
+/// What is new in the task's row.
+pub fn extend(tx: &mut Tx, before: Option<&Task>, task: &Task, now: Time) {
+    let entries = entries(before, task, now);
     if !entries.is_empty() {
-        let mut history = tx.get::<History>(key.as_str()).cloned().unwrap_or_else(|| History::of(&task));
+        let key = task.key();
+        let mut history = tx.get::<History>(key.as_str()).cloned().unwrap_or_else(|| History::of(task));
         history.extend(entries);
         history.ended_at = task.stop_recorded_at;
         tx.put(history);
     }
-    tx.put(task);
 }
 
 impl History {

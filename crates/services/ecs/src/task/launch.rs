@@ -4,7 +4,7 @@
 use super::capacity::Share;
 use super::claim::{self, Claim, Size};
 use super::overrides::{self, Overrides};
-use super::{Last, Task, history, network, unbuilt};
+use super::{Last, Task, network, put, unbuilt};
 use crate::cluster::Cluster;
 use crate::node::ledger;
 use crate::placement::{Candidate, Wanted};
@@ -123,7 +123,7 @@ impl Launch {
         let task = self.task(call, tx, share, spot);
         let taken = task.node.as_ref().map(|node| ledger::take(tx, node, &task));
         assert!(taken.is_none_or(|taken| taken.is_ok()), "placement gives only what the ledger has");
-        history::put(tx, task.clone(), call.now);
+        put(call, tx, task.clone());
         task
     }
 

@@ -1,6 +1,6 @@
 //! What a node says becomes rows. A report repeats everything the node has, so a task it says nothing new of costs no write.
 
-use super::{Task, history, state};
+use super::{Task, put, state};
 use crate::node::ledger;
 use kernel::Call;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub fn report(call: &mut Call, tx: &mut Tx, node: &NodeId, report: &Report) {
         if task.is_stopped() {
             ledger::release(tx, &task);
         }
-        history::put(tx, task, call.now);
+        put(call, tx, task);
     }
 }
 

@@ -1,6 +1,6 @@
 //! StopTask: the plane's wish, written once. What the node makes of it arrives in reports.
 
-use super::{find, history, state, view};
+use super::{find, put, state, view};
 use crate::cluster;
 use crate::node::ledger;
 use api_ecs as api;
@@ -18,7 +18,7 @@ pub fn stop_task(call: &mut Call, tx: &mut Tx, input: api::StopTaskRequest) -> R
         if task.is_stopped() {
             ledger::release(tx, &task);
         }
-        history::put(tx, task.clone(), call.now);
+        put(call, tx, task.clone());
     }
     Ok(api::StopTaskResponse { task: Some(view::view(&task, tx)) })
 }

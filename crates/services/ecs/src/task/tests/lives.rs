@@ -1,6 +1,7 @@
 //! Random lives: whatever clients ask and nodes say, in whatever order, states go forward, nothing that is STOPPED moves, and
 //! the ledgers are right (which the harness asks after every group).
 
+use crate::state_events::{self, Kind};
 use crate::task::{History, Last, Task};
 use crate::testing::{Plane, facts, status};
 use base::Rng;
@@ -94,6 +95,40 @@ fn states_only_go_forward_and_ledgers_are_right() {
         }
     }
     assert!(ends > 100, "lives end: {ends}");
+}
+
+/// `(version, lastStatus)` of each event of each task, as they stand in the outbox.
+fn told(plane: &Plane) -> BTreeMap<String, Vec<(i64, String)>> {
+    let mut told: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for event in state_events::after(plane.core.image(), 0).filter(|event| event.kind == Kind::Task) {
+        let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
+        let last_status = detail["lastStatus"].as_str().unwrap().to_owned();
+        told.entry(event.resource.clone()).or_default().push((detail["version"].as_i64().unwrap(), last_status));
+    }
+    told
+}
+
+#[test]
+fn every_version_of_a_task_is_told_once_and_in_order() {
+    let mut count = 0;
+    for seed in 100..140 {
+        let (mut plane, mut rng) = (plane(), Rng::from_seed(seed));
+        let mut tasks_seen = BTreeMap::new();
+        for _ in 0..60 {
+            live(&mut plane, &mut rng);
+            tasks_seen.extend(tasks(&plane));
+        }
+        let mut told = told(&plane);
+        for task in tasks_seen.values() {
+            let events = told.remove(&task.arn()).expect("each task is told of");
+            let versions: Vec<i64> = events.iter().map(|(version, _)| *version).collect();
+            assert_eq!(versions, (1..=task.version).collect::<Vec<_>>(), "{}", task.id);
+            assert_eq!(events.last().unwrap().1, task.last.as_str(), "{}", task.id);
+            count += events.len();
+        }
+        assert_eq!(told, BTreeMap::new(), "nothing is told of others");
+    }
+    assert!(count > 500, "there was something to tell: {count}");
 }
 
 #[test]

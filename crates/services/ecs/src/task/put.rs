@@ -1,0 +1,16 @@
+//! The one door to tasks' rows: with the row goes what is new in it, into the task's history and, where its version grew,
+//! as an event.
+
+use super::{Task, history};
+use crate::state_events;
+use kernel::Call;
+use store::{Record, Tx};
+
+pub fn put(call: &mut Call, tx: &mut Tx, task: Task) {
+    let before = tx.get_arc::<Task>(task.key().as_str());
+    history::extend(tx, before.as_deref(), &task, call.now);
+    if before.is_none_or(|before| before.version < task.version) {
+        state_events::task_state_change(call, tx, &task);
+    }
+    tx.put(task);
+}
