@@ -5,10 +5,12 @@
 mod deploy;
 mod deployment;
 mod events;
+mod task_tags;
 
 pub use deploy::deploy;
 pub use deployment::{Deployment, Rollout};
 pub use events::{Event, Events};
+pub use task_tags::tags_of_tasks;
 
 use crate::cluster;
 use api_ecs as api;
