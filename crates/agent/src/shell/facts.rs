@@ -40,12 +40,14 @@ pub fn gather(config: &Config, node: String) -> NodeFacts {
         account: config.account.clone(),
         region: config.region.clone(),
         cluster: config.cluster.clone(),
-        cpu_units: cores() * CPU_UNITS_PER_CORE,
-        memory_mib: memory_total_mib(&read("/proc/meminfo")).saturating_sub(RESERVED_MIB),
+        cpu_units: config.cpu_units.unwrap_or_else(|| cores() * CPU_UNITS_PER_CORE),
+        memory_mib: config
+            .memory_mib
+            .unwrap_or_else(|| memory_total_mib(&read("/proc/meminfo")).saturating_sub(RESERVED_MIB)),
         reserved_ports: RESERVED_PORTS.into_iter().chain(config.reserved_ports.iter().copied()).collect(),
         reserved_ports_udp: vec![],
         availability_zone: config.availability_zone.clone(),
-        address: address(),
+        address: config.address.clone().unwrap_or_else(address),
         attributes: attributes(config),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         runtime_version: config.runtime_version.clone(),

@@ -40,6 +40,11 @@ pub struct Config {
     pub region: String,
     pub cluster: Option<String>,
     pub availability_zone: String,
+    /// What this node has to give; `None`: all that the host has.
+    pub cpu_units: Option<u32>,
+    pub memory_mib: Option<u64>,
+    /// At which the node is reached; `None`: the host's own.
+    pub address: Option<String>,
     /// Beside the usual ones: what this process listens on.
     pub reserved_ports: Vec<u16>,
     /// Attributes for what other parts of this node can do.
@@ -63,6 +68,9 @@ impl Config {
             region: region.to_owned(),
             cluster: None,
             availability_zone: format!("{region}a"),
+            cpu_units: None,
+            memory_mib: None,
+            address: None,
             reserved_ports: vec![],
             capabilities: vec![],
             file_systems: efs::FileSystems::new(),

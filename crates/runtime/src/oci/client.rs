@@ -56,7 +56,9 @@ impl OciRuntime {
 
     /// Takes away what all tasks share on this host, if there is none left. Nothing may be opened meanwhile.
     pub fn leave(&self) -> io::Result<()> {
-        cgroup::Host::detect()?.group(&self.config.cgroup_parent).try_remove();
+        let host = cgroup::Host::detect()?;
+        let groups = std::path::Path::new(&self.config.cgroup_parent).ancestors().filter_map(|path| path.to_str());
+        groups.filter(|path| !path.is_empty()).for_each(|path| host.group(path).try_remove());
         Ok(())
     }
 
