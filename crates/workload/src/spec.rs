@@ -130,6 +130,8 @@ pub struct ContainerSpec {
     pub volumes_from: Vec<VolumesFrom>,
     pub ports: Vec<PortSpec>,
     pub log: LogSpec,
+    /// This is the task's log router.
+    pub firelens: Option<FirelensSpec>,
 }
 
 /// Never printed: `Debug` shows the user only.
@@ -256,6 +258,30 @@ pub struct PortSpec {
     pub protocol: Protocol,
     /// Last port of a `containerPortRange`; equals `container_port` for a single port.
     pub container_port_end: u16,
+}
+
+/// How the node configures a log router, to which containers with the driver `awsfirelens` send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirelensSpec {
+    pub kind: FirelensKind,
+    /// `enable-ecs-log-metadata`: cluster, task and definition are added to every line.
+    pub ecs_metadata: bool,
+    pub config_file: Option<FirelensFile>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirelensKind {
+    Fluentd,
+    Fluentbit,
+}
+
+/// A file of the user's own that the generated one includes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FirelensFile {
+    /// In the router's image or volumes.
+    Path(String),
+    /// The ARN of an object.
+    S3(String),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

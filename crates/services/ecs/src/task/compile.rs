@@ -2,6 +2,7 @@
 //! same for the life of the task; the node makes no choices and knows no AWS type.
 
 mod container;
+mod firelens;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,6 @@
 //! One container: the members of a container definition, each to what it means on a node.
 
+use super::firelens;
 use crate::task::Task;
 use crate::task::overrides::Overrides;
 use api_ecs as api;
@@ -28,7 +29,13 @@ pub fn compile(
         image: declared.image.clone().unwrap_or_default(),
         registry_auth: None,
         essential: declared.essential != Some(false),
-        depends_on: declared.depends_on.iter().flatten().filter_map(dependency).collect(),
+        depends_on: declared
+            .depends_on
+            .iter()
+            .flatten()
+            .filter_map(dependency)
+            .chain(firelens::dependency(definition, declared))
+            .collect(),
         start_timeout_s: natural(declared.start_timeout),
         stop_timeout_s: natural(declared.stop_timeout),
         restart: declared.restart_policy.as_ref().and_then(restart),
@@ -78,6 +85,7 @@ pub fn compile(
         volumes_from: declared.volumes_from.iter().flatten().filter_map(volumes_from).collect(),
         ports: declared.port_mappings.iter().flatten().filter_map(|mapping| port(definition, mapping)).collect(),
         log: declared.log_configuration.as_ref().map(log).unwrap_or_default(),
+        firelens: declared.firelens_configuration.as_ref().map(firelens::router),
         name,
         ..Default::default()
     }
