@@ -8,7 +8,7 @@ use base::{Rng, Scope, Time};
 use kernel::core::{self, Core, Work};
 use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Caller, Services, Word};
+use kernel::{Call, Caller, Services, Word};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,6 +117,14 @@ impl Plane {
     pub fn write(&mut self, write: impl FnOnce(&mut Tx) + Send + 'static) {
         self.group(vec![Box::new(move |turn: &mut core::Turn<'_>| {
             write(turn.tx);
+            Box::new(|_| ())
+        })]);
+    }
+
+    /// As a part of the server asks for it, without a caller.
+    pub fn internal(&mut self, write: impl FnOnce(&mut Call, &mut Tx) + Send + 'static) {
+        self.group(vec![Box::new(move |turn: &mut core::Turn<'_>| {
+            write(&mut Call::internal(turn.now, turn.rng.fork()), turn.tx);
             Box::new(|_| ())
         })]);
     }

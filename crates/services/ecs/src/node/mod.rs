@@ -2,9 +2,11 @@
 //! a node's registration in one cluster; FARGATE tasks of any cluster draw on the same ledger.
 
 mod connection;
+mod gone;
 pub mod ledger;
 
 pub use connection::{connected, joined, left};
+pub use gone::{Gone, gone};
 pub use ledger::Ledger;
 
 use serde::{Deserialize, Serialize};

@@ -25,6 +25,17 @@ pub fn report(call: &mut Call, tx: &mut Tx, node: &NodeId, report: &Report) {
             None => None,
         })
         .collect();
+    keep(call, tx, changed);
+}
+
+/// Everything that was there ended with the host.
+pub fn lose_host(call: &mut Call, tx: &mut Tx, node: &NodeId, reason: &str) {
+    let mut lost: Vec<Task> = tx.by::<Task>("node", node).cloned().collect();
+    lost.iter_mut().for_each(|task| state::lose_host(task, reason, call.now));
+    keep(call, tx, lost);
+}
+
+fn keep(call: &mut Call, tx: &mut Tx, changed: Vec<Task>) {
     for task in changed {
         if task.is_stopped() {
             ledger::release(tx, &task);

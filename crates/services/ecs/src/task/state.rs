@@ -66,6 +66,17 @@ pub fn lose(task: &mut Task, now: Time) {
     task.version += 1;
 }
 
+/// The node is known to be dead.
+pub fn lose_host(task: &mut Task, reason: &str, now: Time) {
+    if task.stop_code.is_none() {
+        task.stop_code = Some(api::TaskStopCode::TerminationNotice);
+        task.stopped_reason = Some(reason.to_owned());
+    }
+    task.stopping_at = task.stopping_at.or(Some(now));
+    end(task, now, now);
+    task.version += 1;
+}
+
 fn end(task: &mut Task, at: Time, now: Time) {
     task.desired = Desired::Stopped;
     task.stopped_at = Some(at);
