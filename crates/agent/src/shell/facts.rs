@@ -41,9 +41,7 @@ pub fn gather(config: &Config, node: String) -> NodeFacts {
         region: config.region.clone(),
         cluster: config.cluster.clone(),
         cpu_units: config.cpu_units.unwrap_or_else(|| cores() * CPU_UNITS_PER_CORE),
-        memory_mib: config
-            .memory_mib
-            .unwrap_or_else(|| memory_total_mib(&read("/proc/meminfo")).saturating_sub(RESERVED_MIB)),
+        memory_mib: config.memory_mib.unwrap_or_else(|| memory_total_mib(&read("/proc/meminfo")).saturating_sub(RESERVED_MIB)),
         reserved_ports: RESERVED_PORTS.into_iter().chain(config.reserved_ports.iter().copied()).collect(),
         reserved_ports_udp: vec![],
         availability_zone: config.availability_zone.clone(),

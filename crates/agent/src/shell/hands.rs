@@ -1,6 +1,7 @@
 //! Performs effects: each becomes a future that ends in the event to be told. Takes no decision; turns failures into the
 //! reasons that users read.
 
+use super::firelens::{self, Firelens};
 use super::images::Images;
 use super::volumes::Volumes;
 use super::{files, links, reasons};
@@ -27,6 +28,7 @@ pub struct Hands {
     pub network: Arc<dyn Network>,
     pub images: Arc<dyn Images>,
     pub volumes: Volumes,
+    pub firelens: Firelens,
     pub hostname: String,
     /// What containers are told of the address at which they ask about themselves.
     pub environment: Option<Environment>,
@@ -123,6 +125,9 @@ impl Hands {
         if let Some(own) = &self.environment {
             own.extend(facts, container, &mut environment);
         }
+        let firelens = firelens::environment(facts, container);
+        environment.retain(|(name, _)| !firelens.iter().any(|(own, _)| own == name));
+        environment.extend(firelens);
         environment
     }
 
@@ -130,11 +135,21 @@ impl Hands {
     async fn binds(&self, facts: &Facts, container: &ContainerSpec, image: &Image) -> engine::Outcome<Vec<Bind>> {
         let mounts = self.volumes.mounts(facts, container).map_err(reasons::create)?;
         let binds = mounts.iter().map(|m| Bind { source: m.source.clone(), target: m.target.clone(), read_only: m.read_only });
-        let binds = binds.collect();
+        let mut binds: Vec<Bind> = binds.collect();
+        binds.extend(self.router(&facts.spec, container).await?);
         if mounts.iter().any(|mount| mount.fills) {
             let (volumes, layers): (Volumes, Vec<PathBuf>) = (self.volumes.clone(), image.layers.clone());
             blocking(move || volumes.provide(&mounts, &layers)).await.map_err(reasons::create)?;
         }
+        Ok(binds)
+    }
+
+    /// What a log router finds in its container; others find nothing.
+    async fn router(&self, spec: &Arc<TaskSpec>, container: &ContainerSpec) -> engine::Outcome<Vec<Bind>> {
+        let Some(how) = container.firelens.clone() else { return Ok(vec![]) };
+        let binds = self.firelens.binds(spec, &how);
+        let (firelens, spec, container) = (self.firelens.clone(), Arc::clone(spec), container.clone());
+        blocking(move || firelens.prepare(&spec, &container, &how)).await.map_err(reasons::router)?;
         Ok(binds)
     }
 
@@ -192,8 +207,10 @@ impl Hands {
         let task = spec.id.clone();
         let mut result = self.runtime.close(&task).await.map_err(|error| failed("close", &task, &error));
         if result.is_ok() {
-            let removed = blocking(move || self.volumes.remove(&spec)).await;
+            let remove = move || (self.firelens.remove(&spec), self.volumes.remove(&spec));
+            let (firelens, removed) = blocking(remove).await;
             result = removed.map_err(|error| failed("remove volumes", &task, &error));
+            result = result.and(firelens.map_err(|error| failed("remove the log router's files", &task, &error)));
         }
         Some(Event::Closed { task, result })
     }

@@ -5,6 +5,7 @@
 mod copy_up;
 mod facts;
 mod files;
+mod firelens;
 mod hands;
 mod images;
 mod links;
@@ -118,7 +119,8 @@ impl Agent {
         let ids = EndpointIds::new(&secret);
         let environment = config.metadata_host_port.map(|host_port| Environment { ids: ids.clone(), host_port });
         let (metadata, inquiries) = Metadata::new(ids);
-        let hands = Hands { runtime, network, images, volumes, hostname: facts::hostname(), environment };
+        let firelens = firelens::Firelens::new(&config.data);
+        let hands = Hands { runtime, network, images, volumes, firelens, hostname: facts::hostname(), environment };
         let (stop, stopped) = watch::channel(false);
         let shell = Shell::new(config, hands, memory, (link, inquiries), stopped);
         #[cfg(test)]

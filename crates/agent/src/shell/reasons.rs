@@ -1,6 +1,6 @@
 //! Failures as users of ECS read them: the class of the error, then what Docker would say.
 
-use super::volumes;
+use super::{firelens, volumes};
 use runtime::Error;
 
 pub fn pull(error: String) -> String {
@@ -35,6 +35,11 @@ pub fn volume(error: volumes::Error) -> String {
         volumes::Error::Efs(error) => format!("ResourceInitializationError: {error}"),
         other => format!("CannotCreateVolumeError: {}", daemon(&other.to_string())),
     }
+}
+
+/// What a log router is to find.
+pub fn router(error: firelens::Error) -> String {
+    format!("ResourceInitializationError: {error}")
 }
 
 /// What a container needs on this host and does not get.

@@ -20,7 +20,9 @@ pub struct Export {
 
 /// What `mount.efs` writes to its standard error, in the sentence that users get.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to invoke EFS utils commands to set up EFS volumes: stderr: {said} : unsuccessful EFS utils command execution; code: {code}")]
+#[error(
+    "failed to invoke EFS utils commands to set up EFS volumes: stderr: {said} : unsuccessful EFS utils command execution; code: {code}"
+)]
 pub struct Error {
     said: String,
     code: i32,
@@ -126,27 +128,37 @@ mod tests {
         check(
             ("fs-1", "/"),
             &[],
-            expect!["nfs4 nfs.example.com:/srv/efs nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,addr=nfs.example.com"],
+            expect![
+                "nfs4 nfs.example.com:/srv/efs nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,addr=nfs.example.com"
+            ],
         );
         check(
             ("fs-1", "/a/b/"),
             &[("transitEncryption", "DISABLED")],
-            expect!["nfs4 nfs.example.com:/srv/efs/a/b nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,addr=nfs.example.com"],
+            expect![
+                "nfs4 nfs.example.com:/srv/efs/a/b nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,addr=nfs.example.com"
+            ],
         );
         check(
             ("fs-6", "/"),
             &[],
-            expect!["nfs4 [2001:db8::1]:/ nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,addr=2001:db8::1"],
+            expect![
+                "nfs4 [2001:db8::1]:/ nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,addr=2001:db8::1"
+            ],
         );
         check(
             ("fs-2", "/"),
             &[],
-            expect![[r#"failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve "fs-2.efs.eu-west-1.amazonaws.com" - check that your file system ID is correct, and that this node is told where the file system is (slipway up --efs fs-2=HOST:/path) : unsuccessful EFS utils command execution; code: 1"#]],
+            expect![[
+                r#"failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve "fs-2.efs.eu-west-1.amazonaws.com" - check that your file system ID is correct, and that this node is told where the file system is (slipway up --efs fs-2=HOST:/path) : unsuccessful EFS utils command execution; code: 1"#
+            ]],
         );
         check(
             ("fs-1", "/"),
             &[("transitEncryption", "ENABLED")],
-            expect!["failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to locate stunnel: this node mounts EFS file systems without encryption in transit only, so without access points and IAM authorization : unsuccessful EFS utils command execution; code: 1"],
+            expect![
+                "failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to locate stunnel: this node mounts EFS file systems without encryption in transit only, so without access points and IAM authorization : unsuccessful EFS utils command execution; code: 1"
+            ],
         );
     }
 
