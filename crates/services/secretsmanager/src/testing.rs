@@ -13,7 +13,6 @@ use store::backend::mem::Mem;
 pub struct Plane {
     core: Core,
     pub now: Time,
-
 }
 
 impl Plane {
@@ -35,6 +34,15 @@ impl Plane {
     /// All that is kept, as it is kept.
     pub fn dump(&self) -> String {
         self.core.image().scan::<crate::secret::Secret>().map(|row| serde_json::to_string(row).expect("rows are JSON")).collect()
+    }
+
+    /// What the rows lead to by now.
+    pub fn look(&mut self) {
+        self.core.run(self.now, Vec::new()).2.expect("memory takes all");
+    }
+
+    pub fn with<T>(&self, look: impl FnOnce(&seal::Key, &store::Image) -> T) -> T {
+        look(&seal::Key::new(&[7; seal::KEY_BYTES]), self.core.image())
     }
 
     fn answer(&mut self, operation: &str, body: Value) -> Result<Value, wire::Error> {
