@@ -14,5 +14,5 @@ mod seccomp;
 pub mod shim;
 mod spec;
 
-pub use cgroup::usage::Usage;
+pub use cgroup::usage::{Flow, Traffic, Usage};
 pub use client::{OciConfig, OciRuntime};
