@@ -133,11 +133,12 @@ fn table(head: &str, exceptions: &[Exception], value: impl Fn(&Exception) -> Str
 fn conversion(exceptions: &[Exception]) -> Result<String> {
     let mut text = "impl From<Error> for wire::Error {\nfn from(error: Error) -> wire::Error {\n".to_owned();
     text += "let (status, fault) = (error.status(), error.fault());\n";
-    text += "let rendered = wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) };\n";
+    let rendered = "wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) }";
     let with_members: Vec<&Exception> = exceptions.iter().filter(|exception| !exception.members.is_empty()).collect();
     if with_members.is_empty() {
-        return Ok(text + "rendered\n}\n}\n\n");
+        return Ok(text + rendered + "\n}\n}\n\n");
     }
+    writeln!(text, "let rendered = {rendered};")?;
     text += "match error {\n";
     for exception in &with_members {
         let fields: Vec<&str> = exception.members.iter().map(|(_, field, _)| field.as_str()).collect();

@@ -118,8 +118,7 @@ impl Error {
 impl From<Error> for wire::Error {
     fn from(error: Error) -> wire::Error {
         let (status, fault) = (error.status(), error.fault());
-        let rendered = wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) };
-        rendered
+        wire::Error { status, fault, ..wire::Error::sender(error.code(), error.message()) }
     }
 }
 
