@@ -31,7 +31,6 @@ pub fn put_attributes(
                 return Err(Error::attribute_limit_exceeded(sentence));
             }
             written.push(targeted(&instance, &name, value));
-            instance.version += 1;
             tx.put(instance);
         }
     }
@@ -54,7 +53,6 @@ pub fn delete_attributes(
             }
             let value = instance.custom_attributes.remove(&name).flatten();
             deleted.push(targeted(&instance, &name, value));
-            instance.version += 1;
             tx.put(instance);
         }
     }

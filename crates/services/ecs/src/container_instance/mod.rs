@@ -3,9 +3,11 @@
 mod ops;
 #[cfg(test)]
 mod tests;
-mod view;
+mod told;
+pub mod view;
 
 pub use ops::*;
+pub use told::{Telling, Told, forget, put};
 pub use view::attributes;
 
 use crate::cluster::Cluster;
@@ -30,7 +32,6 @@ pub struct ContainerInstance {
     pub custom_attributes: BTreeMap<String, Option<String>>,
     pub tags: Vec<api::Tag>,
     pub registered_at: Time,
-    pub version: i64,
 }
 
 impl ContainerInstance {

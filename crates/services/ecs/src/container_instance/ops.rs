@@ -1,6 +1,6 @@
 //! The container instance operations.
 
-use super::{ContainerInstance, find, key, view};
+use super::{ContainerInstance, find, forget, put, view};
 use crate::cluster;
 use crate::node::{Node, ledger};
 use crate::paging::page;
@@ -90,8 +90,7 @@ pub fn update_container_instances_state(
         };
         if instance.draining != draining {
             instance.draining = draining;
-            instance.version += 1;
-            tx.put(instance.clone());
+            put(call, tx, instance.clone());
         }
         changed.push(view::view(&instance, tx, &[]));
     }
@@ -110,7 +109,7 @@ pub fn deregister_container_instance(
         return Err(Error::invalid_parameter("Found running tasks on the instance."));
     }
     let view = api::ContainerInstance { status: Some("INACTIVE".to_owned()), ..view::view(&instance, tx, &[]) };
-    tx.delete::<ContainerInstance>(key(&instance.scope, &instance.cluster, &instance.id).as_str());
+    forget(call, tx, &instance);
     Ok(api::DeregisterContainerInstanceResponse { container_instance: Some(view) })
 }
 

@@ -44,7 +44,7 @@ fn an_instance_says_what_it_has_and_what_is_left() {
             {
               "containerInstanceArn": "arn:aws:ecs:us-east-1:123456789012:container-instance/default",
               "ec2InstanceId": "n1",
-              "version": 1,
+              "version": 2,
               "versionInfo": {
                 "agentVersion": "1.2.3",
                 "dockerVersion": ""

@@ -1,6 +1,6 @@
 //! What callers see of a container instance: the registration, the node behind it, and what the node's ledger has given away.
 
-use super::ContainerInstance;
+use super::{ContainerInstance, told};
 use crate::node::{Ledger, Node};
 use crate::task::{Last, Task};
 use api_ecs as api;
@@ -20,7 +20,7 @@ pub fn view(instance: &ContainerInstance, image: &Image, include: &[ContainerIns
     api::ContainerInstance {
         container_instance_arn: Some(instance.arn()),
         ec2_instance_id: Some(instance.node.clone()),
-        version: Some(instance.version),
+        version: Some(told::version(image, instance)),
         version_info: Some(version_info(facts)),
         remaining_resources: Some(remaining(facts, ledger)),
         registered_resources: Some(registered(facts)),
@@ -28,7 +28,7 @@ pub fn view(instance: &ContainerInstance, image: &Image, include: &[ContainerIns
         agent_connected: Some(connected),
         running_tasks_count: Some(running),
         pending_tasks_count: Some(pending),
-        attributes: Some(attributes(instance, facts).into_iter().map(attribute).collect()),
+        attributes: Some(all_attributes(instance, facts)),
         registered_at: Some(instance.registered_at.into()),
         attachments: Some(Vec::new()),
         tags: Some(if with(&ContainerInstanceField::Tags) { instance.tags.clone() } else { Vec::new() }),
@@ -49,7 +49,7 @@ fn counts(instance: &ContainerInstance, image: &Image) -> (i32, i32) {
     (running, pending)
 }
 
-fn version_info(facts: &NodeFacts) -> api::VersionInfo {
+pub fn version_info(facts: &NodeFacts) -> api::VersionInfo {
     api::VersionInfo {
         agent_version: Some(facts.agent_version.clone()),
         agent_hash: None,
@@ -57,7 +57,7 @@ fn version_info(facts: &NodeFacts) -> api::VersionInfo {
     }
 }
 
-fn registered(facts: &NodeFacts) -> Vec<api::Resource> {
+pub fn registered(facts: &NodeFacts) -> Vec<api::Resource> {
     vec![
         integer("CPU", facts.cpu_units.into()),
         integer("MEMORY", facts.memory_mib),
@@ -67,7 +67,7 @@ fn registered(facts: &NodeFacts) -> Vec<api::Resource> {
 }
 
 /// Ports are what is taken, of the other two what is left.
-fn remaining(facts: &NodeFacts, ledger: &Ledger) -> Vec<api::Resource> {
+pub fn remaining(facts: &NodeFacts, ledger: &Ledger) -> Vec<api::Resource> {
     vec![
         integer("CPU", facts.cpu_units.saturating_sub(ledger.cpu_units).into()),
         integer("MEMORY", facts.memory_mib.saturating_sub(ledger.memory_mib)),
@@ -103,6 +103,10 @@ pub fn attributes<'a>(instance: &'a ContainerInstance, facts: &'a NodeFacts) -> 
     let given = instance.custom_attributes.iter().chain(&facts.attributes);
     all.extend(given.map(|(name, value)| (name.as_str(), value.as_deref())));
     all
+}
+
+pub fn all_attributes(instance: &ContainerInstance, facts: &NodeFacts) -> Vec<api::Attribute> {
+    attributes(instance, facts).into_iter().map(attribute).collect()
 }
 
 fn attribute((name, value): (&str, Option<&str>)) -> api::Attribute {

@@ -2,10 +2,10 @@
 //! it has. Whoever knows says so: the process that stopped it, or what watches over a fleet.
 
 use super::{Node, connection};
-use crate::container_instance::ContainerInstance;
+use crate::container_instance::{self, ContainerInstance};
 use crate::task::report;
 use kernel::Call;
-use store::{Record, Tx};
+use store::Tx;
 use workload::NodeId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +22,8 @@ pub fn gone(call: &mut Call, tx: &mut Tx, node: &NodeId, how: Gone) {
     connection::left(call, tx, node);
     report::lose_host(call, tx, node, &sentence(node, how));
     if how == Gone::Terminated {
-        let registrations: Vec<_> = tx.by::<ContainerInstance>("node", node).map(ContainerInstance::key).collect();
-        for key in registrations {
-            tx.delete::<ContainerInstance>(key.as_str());
-        }
+        let registrations: Vec<ContainerInstance> = tx.by("node", node).cloned().collect();
+        registrations.iter().for_each(|instance| container_instance::forget(call, tx, instance));
         tx.delete::<Node>(node);
     }
 }

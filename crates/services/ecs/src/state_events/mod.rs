@@ -3,6 +3,7 @@
 //! written, as what they tell may be another thing a moment later. Nothing here delivers; readers follow the rows.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_cwe_events.html
 
+mod container_instance;
 mod envelope;
 mod retention;
 mod service;
@@ -10,6 +11,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use container_instance::{Detail as ContainerInstanceDetail, container_instance_state_change};
 pub use envelope::{envelope, iso};
 pub use retention::OutboxRetention;
 pub use service::{Action, Of, ServiceAction, deployment_state_change, service_action};
