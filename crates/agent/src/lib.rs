@@ -6,4 +6,5 @@ mod metadata;
 mod shell;
 
 pub use metadata::{Known, Metadata};
+pub use shell::logging;
 pub use shell::{Agent, Config, Error, Group, Images, efs, mount, outbox};

@@ -3,6 +3,7 @@
 
 use super::firelens::{self, Firelens};
 use super::images::Images;
+use super::logging::Logging;
 use super::volumes::Volumes;
 use super::{files, links, reasons};
 use crate::engine::network::plug_id;
@@ -29,6 +30,7 @@ pub struct Hands {
     pub images: Arc<dyn Images>,
     pub volumes: Volumes,
     pub firelens: Firelens,
+    pub logging: Logging,
     pub hostname: String,
     /// What containers are told of the address at which they ask about themselves.
     pub environment: Option<Environment>,
@@ -93,7 +95,10 @@ impl Hands {
     }
 
     async fn run(&self, run: ContainerRun) -> engine::Outcome<engine::Run> {
-        let runtime_id = run.runtime_id.clone();
+        let (runtime_id, task) = (run.runtime_id.clone(), Arc::clone(&run.task));
+        if let Some(container) = task.container(&run.id.container) {
+            self.logging.start(&task, container, &runtime_id).await?;
+        }
         let started = self.runtime.start(run).await.map_err(reasons::start)?;
         Ok(engine::Run { runtime_id, at: started.at })
     }
@@ -205,6 +210,7 @@ impl Hands {
 
     async fn close(self, spec: Arc<TaskSpec>) -> Option<Event> {
         let task = spec.id.clone();
+        self.logging.finish(&task).await;
         let mut result = self.runtime.close(&task).await.map_err(|error| failed("close", &task, &error));
         if result.is_ok() {
             let remove = move || (self.firelens.remove(&spec), self.volumes.remove(&spec));

@@ -9,6 +9,7 @@ mod firelens;
 mod hands;
 mod images;
 mod links;
+pub mod logging;
 mod memory;
 pub mod outbox;
 mod reasons;
@@ -26,6 +27,7 @@ use crate::metadata::{EndpointIds, Environment, Metadata};
 use base::{Clock, Rng, SystemClock};
 use hands::Hands;
 use link::{NodeEnd, ToPlane};
+use logging::{LogDrivers, Logging};
 use net::Network;
 use runtime::Runtime;
 use std::path::{Path, PathBuf};
@@ -54,6 +56,9 @@ pub struct Config {
     pub file_systems: efs::FileSystems,
     /// This program, to be started again for what may not return: `mount::main` with what follows `mount::ARGUMENT`.
     pub program: PathBuf,
+    /// Where the output of containers is sent on, and where shims write it.
+    pub log_drivers: LogDrivers,
+    pub logs: PathBuf,
     pub runtime_version: String,
     /// Where containers in the host's own network ask about themselves; `None` if nobody on this host answers.
     pub metadata_host_port: Option<u16>,
@@ -76,6 +81,8 @@ impl Config {
             capabilities: vec![],
             file_systems: efs::FileSystems::new(),
             program: "/proc/self/exe".into(),
+            log_drivers: LogDrivers::new(),
+            logs: data.join("logs"),
             runtime_version: String::new(),
             metadata_host_port: None,
             clock: Arc::new(SystemClock),
@@ -120,7 +127,9 @@ impl Agent {
         let environment = config.metadata_host_port.map(|host_port| Environment { ids: ids.clone(), host_port });
         let (metadata, inquiries) = Metadata::new(ids);
         let firelens = firelens::Firelens::new(&config.data);
-        let hands = Hands { runtime, network, images, volumes, firelens, hostname: facts::hostname(), environment };
+        let logging = Logging::new(config.log_drivers.clone(), config.logs.clone(), Arc::clone(&runtime));
+        let hostname = facts::hostname();
+        let hands = Hands { runtime, network, images, volumes, firelens, logging, hostname, environment };
         let (stop, stopped) = watch::channel(false);
         let shell = Shell::new(config, hands, memory, (link, inquiries), stopped);
         #[cfg(test)]

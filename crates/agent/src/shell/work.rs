@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+use workload::TaskPhase;
 
 pub struct Shell {
     engine: Engine,
@@ -208,6 +209,8 @@ impl Shell {
         let (generation, tasks) = hands::blocking(move || memory.load()).await?;
         let (sandboxes, containers) = self.hands.runtime.list().await?;
         let attachments = self.hands.network.list().await?;
+        let not_over = tasks.iter().filter(|task| task.phase < TaskPhase::Stopped);
+        not_over.for_each(|task| self.hands.logging.resume(&task.spec));
         Ok(Inventory {
             generation,
             tasks,

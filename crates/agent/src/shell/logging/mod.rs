@@ -1,0 +1,164 @@
+//! What containers write, sent on as it comes. For each container whose log driver is one of those this node was made with
+//! (`LogDriver`), a follower reads its file and brings lines to its sink; a task's sandbox is not closed before that is done,
+//! or has failed for long. Drivers: `awslogs`. Whoever adds one implements `LogDriver` and `LogSink` and names it in the
+//! composition root.
+
+pub mod awslogs;
+mod follower;
+mod lines;
+mod reader;
+mod sink;
+mod watches;
+
+pub use lines::{Dropped, Line, Lines, Stream};
+pub use sink::{LogDriver, LogSink, SinkResult, Source};
+
+use follower::Follower;
+use runtime::{Runtime, logfile};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use watches::Watches;
+use workload::{ContainerSpec, LogSpec, TaskId, TaskSpec};
+
+/// By the names that definitions use.
+pub type LogDrivers = BTreeMap<&'static str, Arc<dyn LogDriver>>;
+
+/// How long the end of a task waits for a sink that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// As ECS has it since June 2025; Docker's own is 1 MiB.
+const MAX_BUFFER_BYTES: u64 = 10 << 20;
+
+#[derive(Clone)]
+pub struct Logging(Arc<Inner>);
+
+struct Inner {
+    drivers: LogDrivers,
+    /// Where shims write.
+    logs: PathBuf,
+    runtime: Arc<dyn Runtime>,
+    watches: Arc<Watches>,
+    followers: Mutex<BTreeMap<(TaskId, String), Handle>>,
+}
+
+struct Handle {
+    over: watch::Sender<bool>,
+    work: JoinHandle<()>,
+}
+
+impl Logging {
+    pub fn new(drivers: LogDrivers, logs: PathBuf, runtime: Arc<dyn Runtime>) -> Logging {
+        Logging(Arc::new(Inner { drivers, logs, runtime, watches: Arc::default(), followers: Mutex::default() }))
+    }
+
+    /// Before a container is started, for the first time or again. The error is why it cannot be.
+    pub async fn start(&self, task: &Arc<TaskSpec>, container: &ContainerSpec, runtime_id: &str) -> Result<(), String> {
+        let Some(driver) = self.driver(container) else { return Ok(()) };
+        if self.followers().contains_key(&(task.id.clone(), container.name.clone())) {
+            return Ok(());
+        }
+        let failed = |error: io::Error| format!("ResourceInitializationError: failed to initialize logging driver: {error}");
+        let run_file = run_file(&self.path(task, &container.name));
+        let runtime_id = fs::read_to_string(&run_file).unwrap_or_else(|_| runtime_id.to_owned());
+        let source = Source { task: Arc::clone(task), container: container.name.clone(), runtime_id };
+        let sink = driver.open(&source, 0).await?;
+        // Only now: what is found here by the next agent has been opened.
+        run_file.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
+        fs::write(&run_file, &source.runtime_id).map_err(failed)?;
+        self.follow(driver, source, Some(sink)).map_err(failed)
+    }
+
+    /// What the last agent followed, of tasks that are not over.
+    pub fn resume(&self, task: &Arc<TaskSpec>) {
+        for container in &task.containers {
+            let (Some(driver), path) = (self.driver(container), self.path(task, &container.name)) else { continue };
+            let Ok(runtime_id) = fs::read_to_string(run_file(&path)) else { continue };
+            let source = Source { task: Arc::clone(task), container: container.name.clone(), runtime_id };
+            if let Err(error) = self.follow(driver, source, None) {
+                tracing::error!(task = task.id, container = container.name, %error, "log lines are not sent on");
+            }
+        }
+    }
+
+    /// Nobody writes any more. Returns when all lines have been taken, or when there is no more patience.
+    pub async fn finish(&self, task: &str) {
+        let mine: Vec<(TaskId, String)> = self.followers().keys().filter(|(id, _)| id == task).cloned().collect();
+        let ending: Vec<_> = mine.into_iter().filter_map(|key| Some((self.followers().remove(&key)?, key.1))).collect();
+        for (handle, _) in &ending {
+            handle.over.send_replace(true);
+        }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for (mut handle, container) in ending {
+            if tokio::time::timeout_at(deadline, &mut handle.work).await.is_err() {
+                handle.work.abort();
+                tracing::error!(task, container, "log lines were not taken in time and are lost");
+            }
+        }
+    }
+
+    fn follow(&self, driver: Arc<dyn LogDriver>, source: Source, sink: Option<Box<dyn LogSink>>) -> io::Result<()> {
+        let path = self.path(&source.task, &source.container);
+        let (over, is_over) = watch::channel(false);
+        let key = (source.task.id.clone(), source.container.clone());
+        let follower = Follower {
+            driver,
+            runtime: Arc::clone(&self.0.runtime),
+            watch: self.0.watches.watch(&path)?,
+            over: is_over,
+            most_waiting: source.spec().and_then(|spec| most_waiting(&spec.log)),
+            source,
+            path,
+        };
+        self.followers().insert(key, Handle { over, work: tokio::spawn(follower.run(sink)) });
+        Ok(())
+    }
+
+    fn driver(&self, container: &ContainerSpec) -> Option<Arc<dyn LogDriver>> {
+        self.0.drivers.get(container.log.driver.as_str()).cloned()
+    }
+
+    fn path(&self, task: &TaskSpec, container: &str) -> PathBuf {
+        logfile::path(&self.0.logs, &task.id, container)
+    }
+
+    fn followers(&self) -> MutexGuard<'_, BTreeMap<(TaskId, String), Handle>> {
+        self.0.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Followers end with their agent, as if it were killed.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let followers = self.followers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        followers.values().for_each(|handle| handle.work.abort());
+    }
+}
+
+/// Bytes of text; none where the container waits instead.
+fn most_waiting(log: &LogSpec) -> Option<u64> {
+    let given = log.options.get("max-buffer-size").and_then(|text| binary_size(text));
+    (!log.is_blocking()).then(|| given.unwrap_or(MAX_BUFFER_BYTES))
+}
+
+/// `25m`: powers of 1024, as Docker reads sizes of memory.
+fn binary_size(text: &str) -> Option<u64> {
+    let text = text.trim().to_lowercase();
+    let text = text.strip_suffix("ib").or(text.strip_suffix('b')).unwrap_or(&text);
+    let (digits, factor) = match text.chars().last()? {
+        'k' => (&text[..text.len() - 1], 1 << 10),
+        'm' => (&text[..text.len() - 1], 1 << 20),
+        'g' => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Has the id of the container's first run: where a stream is named after it, that name stays.
+fn run_file(path: &Path) -> PathBuf {
+    path.with_extension("run")
+}
