@@ -37,10 +37,10 @@ pub fn may_clone3(capabilities: u64) -> bool {
 }
 
 /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET.
-const NAMESPACES: u64 = 0x7e02_0000;
+pub const NAMESPACES: u64 = 0x7e02_0000;
 
 /// PER_LINUX, PER_LINUX32, UNAME26 with either, and "what is it".
-const PERSONALITIES: &[u64] = &[0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
+pub const PERSONALITIES: &[u64] = &[0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 #[rustfmt::skip]
 const ANYBODY: &[i64] = &[
@@ -101,7 +101,7 @@ const ANYBODY_HERE: &[i64] = &[
 ];
 
 /// Not in the C library's tables yet; the same number on every architecture.
-const NEWER: &[i64] = &[
+pub const NEWER: &[i64] = &[
     451, // cachestat
     452, // fchmodat2
     453, // map_shadow_stack
