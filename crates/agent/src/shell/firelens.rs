@@ -1,9 +1,10 @@
 //! A task's log router on this host: the directories that its container sees, the configuration written there, and what the
 //! task's containers are told of it. Paths and variables are the stock agent's (`agent/api/task/task.go`,
-//! `agent/engine/docker_task_engine.go`). Sends nothing itself: that is `forward`.
+//! `agent/engine/docker_task_engine.go`). Sends nothing itself: that is `driver`.
 
 mod config;
-pub mod forward;
+pub mod driver;
+mod forward;
 
 use crate::engine::Facts;
 use crate::engine::network::plug_id;
@@ -66,6 +67,11 @@ impl Firelens {
     /// Where the router listens.
     pub fn socket(&self, task: &str) -> PathBuf {
         self.tasks.join(task).join("socket/fluent.sock")
+    }
+
+    /// How much of a container's output has been brought to it.
+    fn progress(&self, task: &str, container: &str) -> PathBuf {
+        self.tasks.join(task).join("progress").join(container)
     }
 
     /// Idempotent.

@@ -160,6 +160,8 @@ impl Hands {
 
     /// An exit is told by the runtime; only a container that it does not know has to be asked about.
     async fn signal(self, task: TaskId, container: String, signal: i32) -> Option<Event> {
+        // A log router shall have what others wrote before it goes.
+        self.logging.finish_senders(&task, &container).await;
         let id = ContainerId { task: task.clone(), container };
         match self.runtime.signal(&id, signal).await {
             Ok(()) => None,

@@ -25,6 +25,7 @@ pub use volumes::efs;
 
 use crate::metadata::{EndpointIds, Environment, Metadata};
 use base::{Clock, Rng, SystemClock};
+use firelens::Firelens;
 use hands::Hands;
 use link::{NodeEnd, ToPlane};
 use logging::{LogDrivers, Logging};
@@ -112,6 +113,8 @@ impl Agent {
         images: Arc<dyn Images>,
         link: NodeEnd,
     ) -> Result<Agent, Error> {
+        let firelens = Firelens::new(&config.data);
+        config.log_drivers.insert(firelens::driver::Driver::NAME, Arc::new(firelens::driver::Driver::new(firelens.clone())));
         let directory = config.data.join("agent");
         let (fresh, secret) = (config.rng.hex32(), config.rng.hex32());
         let (memory, node, secret) = hands::blocking(move || {
@@ -126,7 +129,6 @@ impl Agent {
         let ids = EndpointIds::new(&secret);
         let environment = config.metadata_host_port.map(|host_port| Environment { ids: ids.clone(), host_port });
         let (metadata, inquiries) = Metadata::new(ids);
-        let firelens = firelens::Firelens::new(&config.data);
         let logging = Logging::new(config.log_drivers.clone(), config.logs.clone(), Arc::clone(&runtime));
         let hostname = facts::hostname();
         let hands = Hands { runtime, network, images, volumes, firelens, logging, hostname, environment };

@@ -1,6 +1,7 @@
 //! Lines as a log router takes them: messages of the Fluentd forward protocol (v1, message mode), as Docker's fluentd driver
 //! writes them: `[tag, time, {container_id, container_name, source, log}, {}]`. Pure.
 
+use crate::shell::logging::{Line, Stream};
 use rmp::encode::{write_array_len, write_ext_meta, write_map_len, write_str};
 
 /// `EventTime`, with nanoseconds (`fluentd-sub-second-precision`).
@@ -26,27 +27,21 @@ impl Origin {
     }
 }
 
-pub struct Line<'a> {
-    pub at_ms: u64,
-    /// `stdout` or `stderr`.
-    pub source: &'a str,
-    /// Without its end.
-    pub text: &'a str,
-    /// More of the same line follows.
-    pub is_partial: bool,
-}
-
 /// Appends one message.
 pub fn encode(origin: &Origin, line: &Line, out: &mut Vec<u8>) {
+    let source = match line.stream {
+        Stream::Stdout => "stdout",
+        Stream::Stderr => "stderr",
+    };
     let record = [
         ("container_id", origin.container_id.as_str()),
         ("container_name", origin.container_name.as_str()),
-        ("source", line.source),
+        ("source", source),
         ("log", line.text),
         ("partial_message", "true"),
     ];
-    let fields = if line.is_partial { &record[..] } else { &record[..4] };
-    put(origin, line.at_ms, fields, out).expect("a Vec takes everything");
+    let fields = if line.partial { &record[..] } else { &record[..4] };
+    put(origin, u64::try_from(line.time_ms).unwrap_or_default(), fields, out).expect("a Vec takes everything");
 }
 
 type Put = Result<(), rmp::encode::ValueWriteError>;
@@ -82,12 +77,16 @@ mod tests {
     #[test]
     fn a_line_is_a_message_of_the_forward_protocol() {
         check(
-            Line { at_ms: 1_700_000_000_250, source: "stdout", text: "häll", is_partial: false },
-            expect![[r#"\x94\xafapp-firelens-t1\xd7\x00eS\xf1\x00\x0e\xe6\xb2\x80\x84\xaccontainer_id\xa40123\xaecontainer_name\xb1/ecs-web-3-app-t1\xa6source\xa6stdout\xa3log\xa5h\xc3\xa4ll\x80"#]],
+            Line { time_ms: 1_700_000_000_250, stream: Stream::Stdout, text: "häll", partial: false, end: 0 },
+            expect![[
+                r#"\x94\xafapp-firelens-t1\xd7\x00eS\xf1\x00\x0e\xe6\xb2\x80\x84\xaccontainer_id\xa40123\xaecontainer_name\xb1/ecs-web-3-app-t1\xa6source\xa6stdout\xa3log\xa5h\xc3\xa4ll\x80"#
+            ]],
         );
         check(
-            Line { at_ms: 0, source: "stderr", text: "", is_partial: true },
-            expect![[r#"\x94\xafapp-firelens-t1\xd7\x00\x00\x00\x00\x00\x00\x00\x00\x00\x85\xaccontainer_id\xa40123\xaecontainer_name\xb1/ecs-web-3-app-t1\xa6source\xa6stderr\xa3log\xa0\xafpartial_message\xa4true\x80"#]],
+            Line { time_ms: 0, stream: Stream::Stderr, text: "", partial: true, end: 0 },
+            expect![[
+                r#"\x94\xafapp-firelens-t1\xd7\x00\x00\x00\x00\x00\x00\x00\x00\x00\x85\xaccontainer_id\xa40123\xaecontainer_name\xb1/ecs-web-3-app-t1\xa6source\xa6stderr\xa3log\xa0\xafpartial_message\xa4true\x80"#
+            ]],
         );
     }
 }

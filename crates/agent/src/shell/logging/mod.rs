@@ -47,6 +47,8 @@ struct Inner {
 }
 
 struct Handle {
+    /// The task's log router, where lines go to a container.
+    router: Option<String>,
     over: watch::Sender<bool>,
     work: JoinHandle<()>,
 }
@@ -87,10 +89,30 @@ impl Logging {
 
     /// Nobody writes any more. Returns when all lines have been taken, or when there is no more patience.
     pub async fn finish(&self, task: &str) {
-        let mine: Vec<(TaskId, String)> = self.followers().keys().filter(|(id, _)| id == task).cloned().collect();
-        let ending: Vec<_> = mine.into_iter().filter_map(|key| Some((self.followers().remove(&key)?, key.1))).collect();
+        for (handle, container) in self.remove(task, |handle| handle.router.is_some()) {
+            // Its router has ended: nobody takes what is left.
+            if !handle.work.is_finished() {
+                handle.work.abort();
+                tracing::warn!(task, container, "log lines had no router to take them and are lost");
+            }
+        }
+        self.end(task, self.remove(task, |_| true)).await;
+    }
+
+    /// The same for those whose lines go to this container, which is about to be stopped; nothing for one that is no router.
+    pub async fn finish_senders(&self, task: &str, router: &str) {
+        self.end(task, self.remove(task, |handle| handle.router.as_deref() == Some(router))).await;
+    }
+
+    fn remove(&self, task: &str, which: impl Fn(&Handle) -> bool) -> Vec<(Handle, String)> {
+        let mut followers = self.followers();
+        let gone = followers.extract_if(.., |(id, _), handle| id == task && which(handle));
+        gone.map(|((_, container), handle)| (handle, container)).collect()
+    }
+
+    async fn end(&self, task: &str, ending: Vec<(Handle, String)>) {
         for (handle, _) in &ending {
-            handle.over.send_replace(true);
+            let _ = handle.over.send(true); // one that has ended already hears nothing
         }
         let deadline = tokio::time::Instant::now() + PATIENCE;
         for (mut handle, container) in ending {
@@ -105,6 +127,7 @@ impl Logging {
         let path = self.path(&source.task, &source.container);
         let (over, is_over) = watch::channel(false);
         let key = (source.task.id.clone(), source.container.clone());
+        let router = source.router().map(str::to_owned);
         let follower = Follower {
             driver,
             runtime: Arc::clone(&self.0.runtime),
@@ -114,7 +137,7 @@ impl Logging {
             source,
             path,
         };
-        self.followers().insert(key, Handle { over, work: tokio::spawn(follower.run(sink)) });
+        self.followers().insert(key, Handle { router, over, work: tokio::spawn(follower.run(sink)) });
         Ok(())
     }
 
@@ -141,7 +164,8 @@ impl Drop for Inner {
 
 /// Bytes of text; none where the container waits instead.
 fn most_waiting(log: &LogSpec) -> Option<u64> {
-    let given = log.options.get("max-buffer-size").and_then(|text| binary_size(text));
+    let size = log.options.get("max-buffer-size").or(log.options.get("log-driver-buffer-limit"));
+    let given = size.and_then(|text| binary_size(text));
     (!log.is_blocking()).then(|| given.unwrap_or(MAX_BUFFER_BYTES))
 }
 

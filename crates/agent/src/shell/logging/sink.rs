@@ -25,6 +25,13 @@ impl Source {
         self.task.container(&self.container)
     }
 
+    /// The container that takes these lines, if one does.
+    pub fn router(&self) -> Option<&str> {
+        let sends = self.spec()?.log.driver == crate::shell::firelens::DRIVER;
+        let router = self.task.containers.iter().find(|container| sends && container.firelens.is_some())?;
+        Some(router.name.as_str())
+    }
+
     pub fn option(&self, name: &str) -> Option<&str> {
         self.spec()?.log.options.get(name).map(String::as_str)
     }

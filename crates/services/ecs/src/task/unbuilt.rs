@@ -24,7 +24,6 @@ fn of_container(container: &api::ContainerDefinition) -> impl Iterator<Item = &'
         (some(&container.secrets) || log_secrets, "Secrets"),
         (some(&container.environment_files), ENVIRONMENT_FILES),
         (container.repository_credentials.is_some(), "Credentials of private registries"),
-        (container.firelens_configuration.is_some(), "FireLens log routers"),
         (some(&container.credential_specs), "Credential specs"),
     ];
     asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, what)| what)
