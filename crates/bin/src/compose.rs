@@ -5,11 +5,15 @@ use crate::http;
 use crate::images::Images;
 use crate::keys::Keys;
 use crate::{events, services};
+use crate::cloudwatch::CloudWatch;
 use agent::Agent;
+use agent::logging::LogDrivers;
+use agent::logging::awslogs::AwsLogs;
 use anyhow::Context;
 use base::{Rng, SystemClock};
 use ecs::task::Task;
 use kernel::Plane;
+use logstore::Events;
 use link::{PlaneEnd, ToNode, ToPlane};
 use net::Network;
 use net::linux::LinuxNetwork;
@@ -64,13 +68,15 @@ impl Server {
         create_private(&config.data_dir)?;
         let open = || async { File::open(config.data_dir.join("state.redb")) };
         let backend = patiently(open, |error| error.to_string().contains("another process")).await?;
-        let (plane, writer) = start_plane(&config, backend)?;
+        let events = events::open(&config.data_dir).context("log events")?;
+        let (plane, writer) = start_plane(&config, &events, backend)?;
         let images = Arc::new(Images::open(&config)?);
         let runtime = Arc::new(OciRuntime::new(oci(&config))?);
         let network = Arc::new(LinuxNetwork::new(network(&config, address.port())?)?);
         let (plane_end, node_end) = link::local();
         tokio::spawn(listen(plane.clone(), plane_end));
-        let settings = node(&config, address.port());
+        let mut settings = node(&config, address.port());
+        settings.log_drivers = log_drivers(&plane, events);
         let mut feed = plane.feed();
         let agent =
             Agent::start(settings, Arc::clone(&runtime) as _, Arc::clone(&network) as _, Arc::clone(&images) as _, node_end)
@@ -144,11 +150,10 @@ async fn patiently<T, E, F: Future<Output = Result<T, E>>>(attempt: impl Fn() ->
     attempt().await
 }
 
-fn start_plane(config: &Config, backend: File) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
-    let events = events::open(&config.data_dir).context("log events")?;
-    let services = Arc::new(services::all(&events));
+fn start_plane(config: &Config, events: &Events, backend: File) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
+    let services = Arc::new(services::all(events));
     let (plane, writer) = Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?;
-    tokio::spawn(events::keep_tidy(plane.clone(), events));
+    tokio::spawn(events::keep_tidy(plane.clone(), events.clone()));
     let retention = Duration::from_secs(config.stopped_task_retention_seconds);
     plane.internal(move |_, tx| ecs::task::set_stopped_task_retention(tx, retention));
     Ok((plane, writer))
@@ -189,6 +194,11 @@ fn oci(config: &Config) -> OciConfig {
         cgroup_parent: name(&config.data_dir),
         task_pids_limit: None,
     }
+}
+
+fn log_drivers(plane: &Plane, events: Events) -> LogDrivers {
+    let cloudwatch = Arc::new(CloudWatch { plane: plane.clone(), events });
+    LogDrivers::from([("awslogs", Arc::new(AwsLogs::new(cloudwatch)) as _)])
 }
 
 fn node(config: &Config, port: u16) -> agent::Config {

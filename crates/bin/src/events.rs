@@ -81,15 +81,16 @@ fn give_back(store: &EventStore, kept: BTreeSet<String>, oldest: &BTreeMap<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use logstore::{Batch, Event};
+    use logstore::Batch;
 
     #[test]
     fn streams_without_a_row_are_deleted_and_the_others_kept() {
         let directory = tempfile::tempdir().unwrap();
         let store = EventStore::open(directory.path()).unwrap();
-        let events = vec![Event { timestamp: 5, message: "x".to_owned() }];
         for stream in ["a", "b", "gone"] {
-            store.append(stream, &Batch { events: events.clone(), ..Batch::default() }).unwrap();
+            let mut batch = Batch::new(0, &[]);
+            batch.push(5, "x");
+            store.append(stream, batch).unwrap();
         }
         let oldest = BTreeMap::from([("a".to_owned(), 0), ("b".to_owned(), 10)]);
         give_back(&store, store.streams().unwrap(), &oldest).unwrap();

@@ -1,6 +1,7 @@
 //! `slipway`: Amazon ECS on your own machines. The command line; everything else is behind it.
 
 mod client;
+mod cloudwatch;
 mod commands;
 mod compose;
 mod config;

@@ -4,19 +4,51 @@ const HEAD_BYTES: usize = 8;
 /// Far above any batch: what claims to be longer is no frame.
 const LONGEST: usize = 64 << 20;
 
+/// Events on their way to disk, in the bytes they will be there: nothing is allotted for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Milliseconds since the epoch.
-    pub timestamp: i64,
-    pub message: String,
+pub struct Batch {
+    /// A frame whose count, length and checksum are not known yet.
+    bytes: Vec<u8>,
+    count: u32,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    pub ingested_at: i64,
-    pub events: Vec<Event>,
-    /// The writer's own: kept with the batch or not at all, so that a writer that starts again knows where it was.
-    pub mark: Vec<u8>,
+const COUNT_AT: usize = HEAD_BYTES + 8;
+
+impl Batch {
+    /// `mark` is the writer's own: kept with the batch or not at all, so that a writer that starts again knows where it was.
+    pub fn new(ingested_at: i64, mark: &[u8]) -> Batch {
+        let mut bytes = vec![0; HEAD_BYTES];
+        bytes.extend(ingested_at.to_le_bytes());
+        bytes.extend(length(0));
+        bytes.extend(length(mark.len()));
+        bytes.extend(mark);
+        Batch { bytes, count: 0 }
+    }
+
+    /// `timestamp` in milliseconds since the epoch.
+    pub fn push(&mut self, timestamp: i64, message: &str) {
+        self.bytes.extend(timestamp.to_le_bytes());
+        self.bytes.extend(length(message.len()));
+        self.bytes.extend(message.as_bytes());
+        self.count += 1;
+    }
+
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// Whether there is anything to keep.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0 && self.bytes[COUNT_AT + 4..COUNT_AT + 8] == length(0)
+    }
+
+    pub fn encode(mut self) -> Vec<u8> {
+        self.bytes[COUNT_AT..COUNT_AT + 4].copy_from_slice(&self.count.to_le_bytes());
+        let (head, body) = self.bytes.split_at_mut(HEAD_BYTES);
+        head[..4].copy_from_slice(&length(body.len()));
+        head[4..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
+        self.bytes
+    }
 }
 
 /// A frame that has been found whole.
@@ -29,26 +61,24 @@ pub struct Frame<'a> {
     pub length: usize,
 }
 
-pub fn encode(batch: &Batch) -> Vec<u8> {
-    let mut body = Vec::new();
-    body.extend(batch.ingested_at.to_le_bytes());
-    body.extend(length(batch.events.len()));
-    body.extend(length(batch.mark.len()));
-    body.extend(&batch.mark);
-    for event in &batch.events {
-        body.extend(event.timestamp.to_le_bytes());
-        body.extend(length(event.message.len()));
-        body.extend(event.message.as_bytes());
-    }
-    let mut frame = Vec::with_capacity(HEAD_BYTES + body.len());
-    frame.extend(length(body.len()));
-    frame.extend(crc32fast::hash(&body).to_le_bytes());
-    frame.extend(body);
-    frame
-}
-
 fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).expect("callers bound their batches").to_le_bytes()
+}
+
+/// Every whole frame, with where it ends. One whose checksum is wrong is passed over if its length leads to others: a disk that
+/// has forgotten a bit is no torn end, behind which there is nothing.
+pub fn frames(bytes: &[u8]) -> impl Iterator<Item = (Frame<'_>, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            if let Some(frame) = decode(&bytes[at..]) {
+                at += frame.length;
+                return Some((frame, at));
+            }
+            at = at.saturating_add(HEAD_BYTES + Cursor(&bytes[at..]).u32()? as usize);
+        }
+        None
+    })
 }
 
 /// The frame that `bytes` begin with; none if they end before it does or are not what was written.

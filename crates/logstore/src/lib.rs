@@ -1,5 +1,5 @@
 //! Log events on disk, beside the rows: a directory per stream, in it segment files that are only appended to. A batch is
-//! durable before its writer hears of it; what a crash tore off is cut when the stream is next opened. Events are read in
+//! durable before its writer hears of it; what a crash tore off is no part of it, and nothing is written behind that. Events are read in
 //! order of time, however late they came, without holding more than a segment and a page in memory. Knows no AWS service.
 
 mod frame;
@@ -10,7 +10,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use frame::{Batch, Event};
+pub use frame::Batch;
 pub use handle::Events;
 pub use query::{Found, Key, Page, Query};
 
@@ -51,8 +51,8 @@ impl EventStore {
     }
 
     /// Returns once the whole batch is on disk; after an error none of it will be seen.
-    pub fn append(&self, stream: &str, batch: &Batch) -> io::Result<()> {
-        if batch.events.is_empty() && batch.mark.is_empty() {
+    pub fn append(&self, stream: &str, batch: Batch) -> io::Result<()> {
+        if batch.is_empty() {
             return Ok(());
         }
         lock(&self.stream(stream)).append(batch)

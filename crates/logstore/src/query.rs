@@ -102,9 +102,8 @@ fn is_behind(query: &Query<'_>, page: &Page, part: &Part) -> bool {
 
 fn scan(query: &Query<'_>, part: &Part, events: &mut Vec<Found>) -> io::Result<()> {
     let bytes = contents(part)?;
-    let (mut rest, mut sequence) = (&bytes[..], part.first);
-    while let Some(frame) = frame::decode(rest) {
-        rest = &rest[frame.length..];
+    let mut sequence = part.first;
+    for (frame, _) in frame::frames(&bytes) {
         for (timestamp, message) in frame.events() {
             let key = Key { timestamp, stream: Arc::clone(&part.stream), sequence };
             sequence += 1;

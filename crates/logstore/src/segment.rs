@@ -15,8 +15,10 @@ pub struct Segment {
     /// Of its first event; also its name.
     pub first: u64,
     pub events: u64,
-    /// Of whole frames: what stands behind them is not there.
+    /// Up to the end of the last whole frame: what stands behind it is not there.
     pub bytes: u64,
+    /// Something does stand there. It is left as it is, and nothing is written behind it.
+    pub is_torn: bool,
     pub oldest: i64,
     pub newest: i64,
     pub ingested_at: i64,
@@ -30,6 +32,7 @@ impl Segment {
             first,
             events: 0,
             bytes: 0,
+            is_torn: false,
             oldest: i64::MAX,
             newest: i64::MIN,
             ingested_at: 0,
@@ -51,7 +54,7 @@ impl Segment {
     }
 }
 
-/// The segments of a directory, by age. A tail that was torn off while it was written is not part of the last one.
+/// The segments of a directory, by age.
 pub fn list(directory: &Path) -> io::Result<Vec<Segment>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -70,24 +73,24 @@ pub fn list(directory: &Path) -> io::Result<Vec<Segment>> {
 
 fn scan(mut segment: Segment) -> io::Result<Segment> {
     let bytes = fs::read(&segment.path)?;
-    while let Some(frame) = frame::decode(&bytes[segment.bytes as usize..]) {
+    let mut whole = 0;
+    for (frame, end) in frame::frames(&bytes) {
+        whole += frame.length;
         segment.add(&frame);
+        segment.bytes = end as u64;
     }
-    if segment.bytes < bytes.len() as u64 {
-        let torn = bytes.len() as u64 - segment.bytes;
-        tracing::warn!(segment = %segment.path.display(), torn, "bytes that are no whole batch are left out");
+    segment.is_torn = segment.bytes < bytes.len() as u64;
+    if whole < bytes.len() {
+        let left_out = bytes.len() - whole;
+        tracing::warn!(segment = %segment.path.display(), left_out, "bytes that are no whole batch are left out");
     }
     Ok(segment)
 }
 
-/// For appending, cut to its whole frames.
+/// For appending.
 pub fn open(segment: &Segment) -> io::Result<File> {
     let fresh = !segment.path.exists();
     let file = File::options().create(true).append(true).open(&segment.path)?;
-    if file.metadata()?.len() > segment.bytes {
-        file.set_len(segment.bytes)?;
-        file.sync_data()?;
-    }
     if fresh {
         sync_directory(&segment.path)?;
     }

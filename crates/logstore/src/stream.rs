@@ -21,10 +21,10 @@ impl Stream {
         Stream { directory, segment_bytes, segments: None, file: None }
     }
 
-    pub fn append(&mut self, batch: &Batch) -> io::Result<()> {
-        let written = self.write(&frame::encode(batch));
+    pub fn append(&mut self, batch: Batch) -> io::Result<()> {
+        let written = self.write(&batch.encode());
         if written.is_err() {
-            // How much of it is on disk is not known: what is whole is found, and cut, by looking.
+            // How much of it is on disk is not known: what is whole is found by looking.
             (self.segments, self.file) = (None, None);
         }
         written
@@ -45,7 +45,7 @@ impl Stream {
         let segment_bytes = self.segment_bytes;
         let directory = self.directory.clone();
         let segments = self.load()?;
-        let full = segments.last().is_none_or(|last| last.bytes >= segment_bytes);
+        let full = segments.last().is_none_or(|last| last.bytes >= segment_bytes || last.is_torn);
         if full {
             let first = segments.last().map_or(0, |last| last.first + last.events.max(1));
             segments.push(Segment::new(&directory, first));

@@ -7,7 +7,7 @@ use api_logs as api;
 use api_logs::{Error, InputLogEvent, RejectedLogEventsInfo};
 use base::Time;
 use kernel::Call;
-use logstore::{Batch, Event, Events};
+use logstore::{Batch, Events};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Image;
@@ -30,8 +30,11 @@ pub async fn put_log_events(
     let given = input.log_events.unwrap_or_default();
     check(&given)?;
     let (taken, rejected) = accepted(given, group, call.now);
-    let batch = Batch { ingested_at: call.now.millis() as i64, events: taken, mark: Vec::new() };
-    events.run(move |store| store.append(&stream, &batch)).await.map_err(unavailable)?;
+    let mut batch = Batch::new(call.now.millis() as i64, &[]);
+    for event in taken {
+        batch.push(event.timestamp.unwrap_or_default(), event.message.as_deref().unwrap_or_default());
+    }
+    events.run(move |store| store.append(&stream, batch)).await.map_err(unavailable)?;
     Ok(api::PutLogEventsResponse {
         next_sequence_token: Some(SEQUENCE_TOKEN.to_owned()),
         rejected_log_events_info: rejected,
@@ -57,7 +60,7 @@ fn check(given: &[InputLogEvent]) -> Result<(), Error> {
     Ok(())
 }
 
-fn accepted(given: Vec<InputLogEvent>, group: &LogGroup, now: Time) -> (Vec<Event>, Option<RejectedLogEventsInfo>) {
+fn accepted(given: Vec<InputLogEvent>, group: &LogGroup, now: Time) -> (Vec<InputLogEvent>, Option<RejectedLogEventsInfo>) {
     let older_than = |time: Time| given.partition_point(|event| event.timestamp.unwrap_or_default() < time.millis() as i64);
     let too_old = older_than(now - OLDEST);
     let expired = older_than(group.oldest_kept(now));
@@ -69,10 +72,6 @@ fn accepted(given: Vec<InputLogEvent>, group: &LogGroup, now: Time) -> (Vec<Even
         too_new_log_event_start_index: index(too_new).filter(|_| too_new < given.len()),
     };
     let first = too_old.max(expired);
-    let taken = given.into_iter().take(too_new).skip(first).map(event).collect();
+    let taken = given.into_iter().take(too_new).skip(first).collect();
     (taken, Some(info).filter(|info| *info != RejectedLogEventsInfo::default()))
-}
-
-fn event(given: InputLogEvent) -> Event {
-    Event { timestamp: given.timestamp.unwrap_or_default(), message: given.message.unwrap_or_default() }
 }

@@ -67,4 +67,13 @@ impl Events {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Of their messages.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
 }
