@@ -86,7 +86,9 @@ def ports(server):
         return []
     sockets = {link[8:-1] for link in map(target, descriptors(server)) if link.startswith("socket:[")}
     rows = [line.split() for line in open("/proc/net/tcp")][1:]
-    listening = {int(row[1].split(":")[1], 16) for row in rows if row[3] == "0A" and row[9] in sockets}
+    listening = [row[1].split(":") for row in rows if row[3] == "0A" and row[9] in sockets]
+    # What containers are led to that ask about themselves listens on 127.0.0.1, which no published port does alone.
+    listening = {int(port, 16) for address, port in listening if address != "0100007F"}
     return sorted(listening - {int(server.listen.split(":")[1])})
 
 

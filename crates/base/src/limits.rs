@@ -23,5 +23,8 @@ pub const TASK_HISTORY_ENTRIES: usize = 200;
 /// How many state-change events are kept for those who follow them, and how long (our own bounds; EventBridge tries a day long).
 pub const STATE_EVENTS: usize = 10_000;
 pub const STATE_EVENT_RETENTION_SECONDS: u64 = 24 * 3600;
+/// The task metadata endpoint, for each asker and path: a steady rate and a burst (the stock agent's ECS_TASK_METADATA_RPS_LIMIT).
+pub const METADATA_REQUESTS_PER_SECOND: u32 = 40;
+pub const METADATA_REQUESTS_BURST: u32 = 60;
 /// Largest manifest, manifest list or configuration of an image that is read (our own bound; registries refuse manifests over 4 MiB).
 pub const IMAGE_DOCUMENT_BYTES: u64 = 8 * 1024 * 1024;

@@ -4,7 +4,7 @@ use crate::config::{Config, DATA_DIR};
 use crate::http;
 use crate::images::Images;
 use crate::keys::Keys;
-use crate::{events, services};
+use crate::{events, metadata, services};
 use crate::cloudwatch::CloudWatch;
 use agent::Agent;
 use agent::logging::LogDrivers;
@@ -72,7 +72,9 @@ impl Server {
         let (plane, writer) = start_plane(&config, &events, backend)?;
         let images = Arc::new(Images::open(&config)?);
         let runtime = Arc::new(OciRuntime::new(oci(&config))?);
-        let network = Arc::new(LinuxNetwork::new(network(&config, address.port())?)?);
+        let asked = metadata::bind().await.context("listening for containers that ask about themselves")?;
+        let metadata_port = asked.local_addr()?.port();
+        let network = Arc::new(LinuxNetwork::new(network(&config, address.port(), metadata_port)?)?);
         let (plane_end, node_end) = link::local();
         tokio::spawn(listen(plane.clone(), plane_end));
         let mut settings = node(&config, address.port());
@@ -85,6 +87,9 @@ impl Server {
         let keys = Keys::new(&config);
         let server = Arc::new(Server { config, address, plane, keys, images, runtime: Arc::clone(&runtime) });
         let (stop, stopped) = watch::channel(false);
+        let nodes = vec![metadata::Node { metadata: agent.metadata().clone(), runtime: Arc::clone(&runtime) }];
+        let endpoint = metadata::Endpoint::new(nodes, Arc::new(server.plane.clone()), Arc::clone(server.plane.clock()));
+        tokio::spawn(endpoint.serve(asked, stopped.clone()));
         let http = tokio::spawn(http::serve(listener, Arc::clone(&server), stopped));
         Ok(Running { server, stop, http, writer, runtime, network, agent })
     }
@@ -174,7 +179,7 @@ fn name(data_dir: &Path) -> String {
     format!("slipway-{:04x}", (hash >> 16) ^ (hash & 0xffff))
 }
 
-fn network(config: &Config, port: u16) -> anyhow::Result<net::linux::Config> {
+fn network(config: &Config, port: u16, metadata_port: u16) -> anyhow::Result<net::linux::Config> {
     let mut network = net::linux::Config::new(config.data_dir.join("net"));
     network.table = name(&config.data_dir);
     if let Some((_, suffix)) = network.table.split_once('-') {
@@ -183,7 +188,17 @@ fn network(config: &Config, port: u16) -> anyhow::Result<net::linux::Config> {
     network.subnet = config.subnet.as_deref().map(str::parse).transpose().context("subnet")?;
     network.dynamic_ports = config.dynamic_ports.map(|(first, last)| first..=last);
     network.reserved_ports.insert(port);
+    let host_port = metadata_host_port(&config.data_dir);
+    network.metadata = Some(net::linux::Metadata { listener_port: metadata_port, host_port });
     Ok(network)
+}
+
+/// Where containers in the host's own network ask about themselves, at 169.254.170.2. Port 80, as everywhere, is the usual
+/// directory's; a server beside it has one that follows from its name, as its containers outlive its process.
+fn metadata_host_port(data_dir: &Path) -> u16 {
+    let name = name(data_dir);
+    let hash = name.split_once('-').and_then(|(_, hash)| u16::from_str_radix(hash, 16).ok());
+    hash.map_or(80, |hash| hash | 1 << 15)
 }
 
 fn oci(config: &Config) -> OciConfig {
@@ -204,6 +219,7 @@ fn log_drivers(plane: &Plane, events: Events) -> LogDrivers {
 fn node(config: &Config, port: u16) -> agent::Config {
     let mut node = agent::Config::new(&config.data_dir, &config.account, &config.region);
     node.reserved_ports.push(port);
+    node.metadata_host_port = Some(metadata_host_port(&config.data_dir));
     node.file_systems = config.efs.clone();
     node
 }

@@ -11,6 +11,7 @@ mod http;
 mod images;
 mod keys;
 mod logs;
+mod metadata;
 mod services;
 
 use clap::{Parser, Subcommand};

@@ -2,7 +2,7 @@
 //! bounds and dispatches; knows no operation.
 
 mod aws;
-mod body;
+pub mod body;
 mod own;
 mod pulls;
 
@@ -14,6 +14,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -23,17 +24,31 @@ use tokio::sync::watch;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves until `stop` changes; requests under way are finished.
-pub async fn serve(listener: TcpListener, server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: watch::Receiver<bool>) {
+    let answer = move |_, request| {
+        let server = Arc::clone(&server);
+        async move { answer(&server, request).await }
+    };
+    listen(listener, answer, stop).await;
+}
+
+/// Whatever is to be answered, by whom it is asked.
+pub async fn listen<A, F>(listener: TcpListener, answer: A, mut stop: watch::Receiver<bool>)
+where
+    A: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.changed() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // An answer is one small write; waiting to fill a segment would cost tens of milliseconds.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(connection(TokioIo::new(stream), Arc::clone(&server), stop.clone()));
+                let answer = answer.clone();
+                tokio::spawn(connection(TokioIo::new(stream), move |request| answer(peer, request), stop.clone()));
             }
             // Out of file descriptors, mostly: those who are connected go on.
             Err(error) => {
@@ -44,10 +59,14 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, mut stop: watch::
     }
 }
 
-async fn connection(io: TokioIo<tokio::net::TcpStream>, server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+async fn connection<A, F>(io: TokioIo<tokio::net::TcpStream>, answer: A, mut stop: watch::Receiver<bool>)
+where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
     let service = service_fn(move |request| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(answer(&server, request).await) }
+        let answered = answer(request);
+        async move { Ok::<_, Infallible>(answered.await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -73,7 +92,7 @@ async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<Bo
     }
 }
 
-fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {
+pub fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {
     let mut response = Response::new(body::full(text.into()));
     *response.status_mut() = status;
     response
