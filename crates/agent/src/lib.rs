@@ -7,4 +7,4 @@ mod shell;
 
 pub use metadata::{Known, Metadata};
 pub use shell::logging;
-pub use shell::{Agent, Config, Error, Group, Images, efs, mount, outbox};
+pub use shell::{Agent, Config, Error, Group, Images, NoReferences, References, efs, mount, outbox};

@@ -207,6 +207,8 @@ mod tests {
             hosts: None,
             resolv_conf: None,
             environment: Vec::new(),
+            secrets: Vec::new(),
+            files: Vec::new(),
         }
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
-use workload::{Image, TaskId, TaskSpec};
+use workload::{Image, Secret, TaskId, TaskSpec};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ContainerId {
@@ -39,6 +39,16 @@ pub struct ContainerRun {
     pub resolv_conf: Option<String>,
     /// The image's environment is merged underneath.
     pub environment: Vec<(String, String)>,
+    /// Over all other variables.
+    pub secrets: Vec<(String, Secret)>,
+    /// Present in memory only, readable by the container's user only.
+    pub files: Vec<PrivateFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateFile {
+    pub target: String,
+    pub content: Secret,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -71,6 +71,14 @@ pub struct TaskSpec {
     pub created_at: Time,
 }
 
+impl ContainerSpec {
+    /// Whether something of it has to be fetched before it can start.
+    pub fn refers(&self) -> bool {
+        let lists = [self.environment_files.is_empty(), self.secrets.is_empty(), self.files.is_empty()];
+        self.registry_credentials.is_some() || lists.contains(&false)
+    }
+}
+
 impl TaskSpec {
     pub fn container(&self, name: &str) -> Option<&ContainerSpec> {
         self.containers.iter().find(|c| c.name == name)
@@ -84,7 +92,8 @@ pub struct ContainerSpec {
     pub arn: String,
     /// As written in the definition; the node resolves it.
     pub image: String,
-    pub registry_auth: Option<RegistryAuth>,
+    /// What the user and password of its registry are kept under, as `SecretSpec::value_from`.
+    pub registry_credentials: Option<String>,
     pub essential: bool,
     pub depends_on: Vec<Dependency>,
     pub start_timeout_s: Option<u32>,
@@ -95,6 +104,11 @@ pub struct ContainerSpec {
     pub entry_point: Option<Vec<String>>,
     pub command: Option<Vec<String>>,
     pub environment: BTreeMap<String, String>,
+    /// ARNs of objects with further variables, which the ones above come before.
+    pub environment_files: Vec<String>,
+    /// Variables whose values are fetched by the node, over all others.
+    pub secrets: Vec<SecretSpec>,
+    pub files: Vec<FileSpec>,
     pub user: Option<String>,
     pub working_directory: Option<String>,
     pub hostname: Option<String>,
@@ -132,6 +146,38 @@ pub struct ContainerSpec {
     pub log: LogSpec,
     /// This is the task's log router.
     pub firelens: Option<FirelensSpec>,
+}
+
+/// A value by reference: it is fetched by the node and never stands here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretSpec {
+    pub name: String,
+    pub value_from: String,
+}
+
+/// A file of the container's own that is in memory only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSpec {
+    pub container_path: String,
+    pub content: FileContent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileContent {
+    Text(String),
+    /// As `SecretSpec::value_from`.
+    Secret(String),
+}
+
+/// A value that is never printed. Text is all it is when it is sent: whoever writes it anywhere must have a reason.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// Never printed: `Debug` shows the user only.

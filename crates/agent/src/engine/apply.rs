@@ -22,6 +22,11 @@ pub fn volumes_ready(task: &mut Task, result: Outcome<()>) {
     fail_all(task, result);
 }
 
+pub fn fetched(task: &mut Task, result: Outcome<()>) {
+    task.fetch = Step::Done;
+    fail_all(task, result);
+}
+
 pub fn attached(task: &mut Task, id: &str, result: Outcome<Attachment>) {
     let network = task.networks.entry(id.to_owned()).or_default();
     network.attach = Step::Done;

@@ -21,6 +21,8 @@ pub enum Effect {
     },
     Open(Arc<TaskSpec>),
     PrepareVolumes(Arc<TaskSpec>),
+    /// What its containers only refer to. It is kept by whoever fetches it: no state holds a secret.
+    Fetch(Arc<TaskSpec>),
     Attach {
         task: TaskId,
         plug: Plug,
@@ -82,6 +84,7 @@ impl fmt::Display for Effect {
             }
             Effect::Open(spec) => write!(f, "open {}", spec.id),
             Effect::PrepareVolumes(spec) => write!(f, "prepare volumes {}", spec.id),
+            Effect::Fetch(spec) => write!(f, "fetch {}", spec.id),
             Effect::Attach { plug, .. } => write!(f, "attach {}", plug.id),
             Effect::Pull { task, container } => write!(f, "pull {}.{container}", task.id),
             Effect::Start { container, again, facts } => {

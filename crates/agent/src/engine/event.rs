@@ -22,6 +22,10 @@ pub enum Event {
         task: TaskId,
         result: Outcome<()>,
     },
+    Fetched {
+        task: TaskId,
+        result: Outcome<()>,
+    },
     Attached {
         task: TaskId,
         id: String,

@@ -93,6 +93,7 @@ impl Engine {
             }
             Event::Opened { task, result } => self.of(task, |t| apply::opened(t, result)),
             Event::VolumesReady { task, result } => self.of(task, |t| apply::volumes_ready(t, result)),
+            Event::Fetched { task, result } => self.of(task, |t| apply::fetched(t, result)),
             Event::Attached { task, id, result } => self.of(task, |t| apply::attached(t, &id, result)),
             Event::Pulled { task, container, result } => {
                 self.one(task, &container, |t, index| apply::pulled(t, index, result, now))

@@ -33,6 +33,9 @@ pub struct Task {
     pub sandbox: Step,
     #[serde(skip)]
     pub volumes: Step,
+    /// Of what containers refer to; what was fetched is lost with the process that did it.
+    #[serde(skip)]
+    pub fetch: Step,
     /// By attachment id; all that this task may hold.
     pub networks: BTreeMap<String, Network>,
     #[serde(skip)]
@@ -129,6 +132,7 @@ impl Task {
             self.networks.entry(plug.id).or_default();
         }
         self.volumes = if spec.volumes.is_empty() { Step::Done } else { Step::Todo };
+        self.fetch = if spec.containers.iter().any(ContainerSpec::refers) { Step::Todo } else { Step::Done };
         self.spec = spec;
         self
     }

@@ -32,7 +32,7 @@ pub fn wakes_at(task: &Task) -> Option<Time> {
     each.min()
 }
 
-/// Sandbox, volumes and networks, all at once, for whoever is still to be started.
+/// Sandbox, volumes, networks and what is only referred to, all at once, for whoever is still to be started.
 fn prepare(task: &Task) -> Vec<Effect> {
     let mut effects = vec![];
     if !task.any(Life::Waiting) {
@@ -44,6 +44,9 @@ fn prepare(task: &Task) -> Vec<Effect> {
     if task.volumes == Step::Todo {
         effects.push(Effect::PrepareVolumes(Arc::clone(&task.spec)));
     }
+    if task.fetch == Step::Todo {
+        effects.push(Effect::Fetch(Arc::clone(&task.spec)));
+    }
     let waiting = |id: &str| waiting(task).any(|(_, spec, _)| network::plug_id(&task.spec, &spec.name).as_deref() == Some(id));
     let missing = |id: &str| task.networks.get(id).is_some_and(|n| n.attach == Step::Todo);
     let plugs = network::plugs(&task.spec).into_iter().filter(|p| missing(&p.id) && waiting(&p.id));
@@ -51,8 +54,10 @@ fn prepare(task: &Task) -> Vec<Effect> {
     effects
 }
 
+/// Whose registry asks who is there has to wait for the answer.
 fn pulls(task: &Task) -> Vec<Effect> {
-    let missing = waiting(task).filter(|(_, _, c)| c.image.is_none() && c.pull == Step::Todo);
+    let may = |spec: &ContainerSpec| spec.registry_credentials.is_none() || task.fetch == Step::Done;
+    let missing = waiting(task).filter(|(_, spec, c)| c.image.is_none() && c.pull == Step::Todo && may(spec));
     let pull = |(_, spec, _): (usize, &ContainerSpec, &Container)| Effect::Pull {
         task: Arc::clone(&task.spec),
         container: spec.name.clone(),
@@ -81,7 +86,8 @@ fn is_prepared(task: &Task, spec: &ContainerSpec, container: &Container) -> bool
         Some(id) => task.networks.get(&id).is_some_and(|n| n.attach == Step::Done),
         None => true,
     };
-    connected && task.sandbox == Step::Done && task.volumes == Step::Done && container.image.is_some()
+    let prepared = [task.sandbox, task.volumes, task.fetch].iter().all(|step| *step == Step::Done);
+    connected && prepared && container.image.is_some()
 }
 
 fn facts(task: &Task) -> Facts {
@@ -100,6 +106,7 @@ pub fn begin(task: &mut Task, effect: &Effect, now: Time) {
     match effect {
         Effect::Open(_) => task.sandbox = Step::Doing,
         Effect::PrepareVolumes(_) => task.volumes = Step::Doing,
+        Effect::Fetch(_) => task.fetch = Step::Doing,
         Effect::Close(_) => task.close = Step::Doing,
         Effect::Attach { plug, .. } => task.networks.entry(plug.id.clone()).or_default().attach = Step::Doing,
         Effect::Detach { id, .. } => task.networks.entry(id.clone()).or_default().detach = Step::Doing,

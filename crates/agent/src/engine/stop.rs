@@ -78,7 +78,7 @@ fn cleanup(task: &Task, now: Time) -> Vec<Effect> {
             effects.push(Effect::Detach { task: task.spec.id.clone(), id: id.clone() });
         }
     }
-    let making = task.sandbox == Step::Doing || task.volumes == Step::Doing;
+    let making = [task.sandbox, task.volumes, task.fetch].contains(&Step::Doing);
     if !making && task.close.due(now) {
         effects.push(Effect::Close(Arc::clone(&task.spec)));
     }

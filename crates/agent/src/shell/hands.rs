@@ -1,6 +1,7 @@
 //! Performs effects: each becomes a future that ends in the event to be told. Takes no decision; turns failures into the
 //! reasons that users read.
 
+use super::fetch::Fetcher;
 use super::firelens::{self, Firelens};
 use super::images::Images;
 use super::logging::Logging;
@@ -28,6 +29,7 @@ pub struct Hands {
     pub runtime: Arc<dyn Runtime>,
     pub network: Arc<dyn Network>,
     pub images: Arc<dyn Images>,
+    pub fetcher: Fetcher,
     pub volumes: Volumes,
     pub firelens: Firelens,
     pub logging: Logging,
@@ -43,6 +45,7 @@ impl Hands {
         Some(match effect {
             Effect::Open(spec) => Box::pin(hands.open(spec)),
             Effect::PrepareVolumes(spec) => Box::pin(hands.prepare_volumes(spec)),
+            Effect::Fetch(spec) => Box::pin(hands.fetch(spec)),
             Effect::Attach { task, plug } => Box::pin(hands.attach(task, plug)),
             Effect::Pull { task, container } => Box::pin(hands.pull(task, container)),
             Effect::Start { container, again, facts } => Box::pin(hands.start(container, again, facts, runtime_id(rng))),
@@ -68,6 +71,11 @@ impl Hands {
         Some(Event::VolumesReady { task, result: prepared.map_err(reasons::volume) })
     }
 
+    async fn fetch(self, spec: Arc<TaskSpec>) -> Option<Event> {
+        let result = self.fetcher.fetch(&spec).await.map_err(reasons::fetch);
+        Some(Event::Fetched { task: spec.id.clone(), result })
+    }
+
     async fn attach(self, task: TaskId, plug: Plug) -> Option<Event> {
         let Plug { id, connected, ports, sysctls } = plug;
         let attached = self.network.attach(net::Attach { id: id.clone(), connected, ports, sysctls }).await;
@@ -81,7 +89,8 @@ impl Hands {
     async fn pull(self, spec: Arc<TaskSpec>, container: String) -> Option<Event> {
         let task = spec.id.clone();
         let wanted = spec.container(&container)?;
-        let result = self.images.ensure(&wanted.image, wanted.registry_auth.clone()).await.map_err(reasons::pull);
+        let auth = self.fetcher.of(&task, &container).registry_auth;
+        let result = self.images.ensure(&wanted.image, auth).await.map_err(reasons::pull);
         Some(Event::Pulled { task, container, result })
     }
 
@@ -108,6 +117,7 @@ impl Hands {
         let (Some(container), Some(image)) = (spec.container(name), facts.images.get(name)) else {
             return Err(reasons::create(format!("container {name} is not known")));
         };
+        let fetched = self.fetcher.of(&spec.id, name);
         let netns = plug_id(&spec, name).and_then(|id| facts.attachments.get(&id)).map(|a| a.netns.clone());
         let hostname = files::hostname(&facts, container, &runtime_id, &self.hostname);
         Ok(ContainerRun {
@@ -119,7 +129,10 @@ impl Hands {
             hosts: files::hosts(&facts, container, &hostname),
             resolv_conf: files::resolv_conf(&spec, container),
             hostname,
-            environment: self.environment(&facts, container),
+            // What the container says itself comes behind and wins.
+            environment: fetched.environment.into_iter().chain(self.environment(&facts, container)).collect(),
+            secrets: fetched.secrets,
+            files: fetched.files,
             image: Image::clone(image),
             task: Arc::clone(&spec),
         })
@@ -213,6 +226,7 @@ impl Hands {
     async fn close(self, spec: Arc<TaskSpec>) -> Option<Event> {
         let task = spec.id.clone();
         self.logging.finish(&task).await;
+        self.fetcher.forget(&task);
         let mut result = self.runtime.close(&task).await.map_err(|error| failed("close", &task, &error));
         if result.is_ok() {
             let remove = move || (self.firelens.remove(&spec), self.volumes.remove(&spec));

@@ -4,6 +4,7 @@
 
 mod copy_up;
 mod facts;
+mod fetch;
 mod files;
 mod firelens;
 mod hands;
@@ -18,6 +19,7 @@ mod tests;
 mod volumes;
 mod work;
 
+pub use fetch::{NoReferences, References};
 pub use images::Images;
 pub use memory::{Error, Group};
 pub use volumes::apart as mount;
@@ -53,6 +55,8 @@ pub struct Config {
     pub reserved_ports: Vec<u16>,
     /// Attributes for what other parts of this node can do.
     pub capabilities: Vec<String>,
+    /// Where secrets and environment files come from.
+    pub references: Arc<dyn References>,
     /// Where EFS file systems are.
     pub file_systems: efs::FileSystems,
     /// This program, to be started again for what may not return: `mount::main` with what follows `mount::ARGUMENT`.
@@ -80,6 +84,7 @@ impl Config {
             address: None,
             reserved_ports: vec![],
             capabilities: vec![],
+            references: Arc::new(NoReferences),
             file_systems: efs::FileSystems::new(),
             program: "/proc/self/exe".into(),
             log_drivers: LogDrivers::new(),
@@ -131,7 +136,8 @@ impl Agent {
         let (metadata, inquiries) = Metadata::new(ids);
         let logging = Logging::new(config.log_drivers.clone(), config.logs.clone(), Arc::clone(&runtime));
         let hostname = facts::hostname();
-        let hands = Hands { runtime, network, images, volumes, firelens, logging, hostname, environment };
+        let fetcher = fetch::Fetcher::new(Arc::clone(&config.references));
+        let hands = Hands { runtime, network, images, fetcher, volumes, firelens, logging, hostname, environment };
         let (stop, stopped) = watch::channel(false);
         let shell = Shell::new(config, hands, memory, (link, inquiries), stopped);
         #[cfg(test)]

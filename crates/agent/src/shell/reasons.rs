@@ -11,6 +11,10 @@ pub fn open(error: Error) -> String {
     format!("ResourceInitializationError: failed to set up the task: {error}")
 }
 
+pub fn fetch(error: impl std::fmt::Display) -> String {
+    format!("ResourceInitializationError: {error}")
+}
+
 pub fn start(error: Error) -> String {
     match error {
         Error::Create(text) => format!("CannotCreateContainerError: {}", daemon(&text)),

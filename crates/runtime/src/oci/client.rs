@@ -288,11 +288,10 @@ impl OciRuntime {
     }
 }
 
-/// A shim hears of the container it starts, and of no password.
+/// A shim hears of the container it starts, and of no other.
 fn without_others(mut run: ContainerRun) -> ContainerRun {
     let mut task = (*run.task).clone();
     task.containers.retain(|c| c.name == run.id.container);
-    task.containers.iter_mut().for_each(|c| c.registry_auth = None);
     run.task = Arc::new(task);
     run
 }

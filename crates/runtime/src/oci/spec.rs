@@ -34,6 +34,8 @@ pub struct HostFacts {
     pub rootfs: PathBuf,
     /// The directory of the container's own `hosts`, `hostname` and `resolv.conf`.
     pub files: PathBuf,
+    /// Where the container's private files are while it starts, by their number.
+    pub private_files: PathBuf,
     /// A read-only view of the container's own version 1 cgroups, to be bound at /sys/fs/cgroup.
     pub cgroup_view: Option<PathBuf>,
     pub has_mqueue: bool,

@@ -163,6 +163,8 @@ impl Agent {
             hosts: Some("127.0.0.1 localhost\n".to_owned()),
             resolv_conf: Some("nameserver 192.0.2.1\n".to_owned()),
             environment: Vec::new(),
+            secrets: Vec::new(),
+            files: Vec::new(),
         }
     }
 

@@ -49,6 +49,9 @@ impl Node {
             Effect::PrepareVolumes(spec) => {
                 Event::VolumesReady { task: spec.id.clone(), result: attempt("CannotCreateVolumeError", stage) }
             }
+            Effect::Fetch(spec) => {
+                Event::Fetched { task: spec.id.clone(), result: attempt("ResourceInitializationError", stage) }
+            }
             Effect::Attach { task, plug } => {
                 let result = attempt("CannotStartContainerError", stage).and_then(|()| self.host.attach(&plug));
                 Event::Attached { task, id: plug.id, result }
@@ -161,7 +164,7 @@ fn attempt(error: &str, stage: &mut Stage) -> Done<()> {
 
 fn failure(event: &Event) -> Option<&String> {
     match event {
-        Event::Opened { result, .. } | Event::VolumesReady { result, .. } => result.as_ref().err(),
+        Event::Opened { result, .. } | Event::VolumesReady { result, .. } | Event::Fetched { result, .. } => result.as_ref().err(),
         Event::Removed { result, .. } | Event::Detached { result, .. } | Event::Closed { result, .. } => result.as_ref().err(),
         Event::Attached { result, .. } => result.as_ref().err(),
         Event::Pulled { result, .. } => result.as_ref().err(),

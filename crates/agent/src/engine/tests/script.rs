@@ -44,6 +44,8 @@ fn set(container: &mut ContainerSpec, key: &str, value: &str) {
     let numbers = |value: &str| value.split('/').map(|n| n.parse().unwrap()).collect::<Vec<u32>>();
     match key {
         "after" => container.depends_on = value.split(',').map(dependency).collect(),
+        "secret" => container.secrets.push(SecretSpec { name: value.into(), value_from: value.into() }),
+        "registry" => container.registry_credentials = Some(value.into()),
         "links" => container.links.push(value.into()),
         "from" => container.volumes_from.push(VolumesFrom { container: value.into(), read_only: false }),
         "start" => container.start_timeout_s = Some(numbers(value)[0]),
@@ -130,9 +132,13 @@ impl Script {
             ["vanish"] => vec![self.assign(vec![])],
             ["older"] => vec![Event::Assigned(Assign { generation: 0, tasks: vec![] })],
             ["ready"] => self.finish(result, |e| {
-                matches!(e, Effect::Open(_) | Effect::PrepareVolumes(_) | Effect::Attach { .. } | Effect::Pull { .. })
+                matches!(
+                    e,
+                    Effect::Open(_) | Effect::PrepareVolumes(_) | Effect::Fetch(_) | Effect::Attach { .. } | Effect::Pull { .. }
+                )
             }),
             ["open", ..] => self.finish(result, |e| matches!(e, Effect::Open(_))),
+            ["fetch", ..] => self.finish(result, |e| matches!(e, Effect::Fetch(_))),
             ["volumes", ..] => self.finish(result, |e| matches!(e, Effect::PrepareVolumes(_))),
             ["attach", name, ..] => self.finish(result, |e| matches!(e, Effect::Attach { plug, .. } if plug.id == name)),
             ["pull", name, ..] => self.finish(result, |e| matches!(e, Effect::Pull { container, .. } if container == name)),
@@ -187,6 +193,7 @@ fn show(effect: &Effect, since: Time) -> String {
         Effect::Remember { .. } => "remember;".into(),
         Effect::Open(_) => "open;".into(),
         Effect::PrepareVolumes(_) => "volumes;".into(),
+        Effect::Fetch(_) => "fetch;".into(),
         Effect::Attach { plug, .. } => format!("attach {};", plug.id),
         Effect::Pull { container, .. } => format!("pull {container};"),
         Effect::Start { container, again: false, .. } => format!("start {container};"),

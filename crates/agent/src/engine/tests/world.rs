@@ -2,7 +2,7 @@
 
 use crate::engine::*;
 use std::collections::BTreeMap;
-use workload::{Address, Image};
+use workload::{Address, ContainerSpec, Image};
 
 #[derive(Default)]
 pub struct World {
@@ -13,6 +13,8 @@ pub struct World {
     pub sandboxes: BTreeSet<TaskId>,
     pub containers: BTreeMap<(TaskId, String), Observed>,
     pub attachments: BTreeMap<String, Attachment>,
+    /// Gone with the agent.
+    pub fetched: BTreeSet<TaskId>,
     /// What happened and may be gone by now; the last exit code.
     pub ever_started: BTreeSet<(TaskId, String)>,
     pub ever_exited: BTreeMap<(TaskId, String), i32>,
@@ -48,6 +50,10 @@ impl World {
                 Event::Opened { task: spec.id.clone(), result }
             }
             Effect::PrepareVolumes(spec) => Event::VolumesReady { task: spec.id.clone(), result },
+            Effect::Fetch(spec) => {
+                ok.then(|| self.fetched.insert(spec.id.clone()));
+                Event::Fetched { task: spec.id.clone(), result }
+            }
             Effect::Attach { task, plug } => {
                 let id = plug.id.clone();
                 Event::Attached { task, id, result: result.map(|()| self.attach(plug)) }
@@ -60,6 +66,8 @@ impl World {
             Effect::Start { container, facts, .. } => {
                 let task = facts.spec.id.clone();
                 let open = self.sandboxes.contains(&task).then_some(()).ok_or("no sandbox".to_owned());
+                let refers = facts.spec.containers.iter().any(ContainerSpec::refers);
+                assert!(!refers || self.fetched.contains(&task), "{container} is started without what it refers to");
                 let result = result.and(open).map(|()| self.start(&task, &container));
                 Event::Started { task, container, result }
             }
@@ -120,6 +128,7 @@ impl World {
     /// The agent is gone with all it had begun; what is durable, and what runs, stays.
     pub fn inventory(&mut self) -> Inventory {
         (self.in_flight, self.wake_at) = (vec![], None);
+        self.fetched.clear();
         Inventory {
             generation: self.generation,
             tasks: self.memory.values().map(|json| serde_json::from_str(json).unwrap()).collect(),

@@ -23,6 +23,7 @@ pub fn gather(run: &ContainerRun, sandbox: &Sandbox, dir: &Container, group: &Gr
         devices: devices(run),
         rootfs,
         files: dir.0.clone(),
+        private_files: rootfs::private_files(dir),
         cgroup_view: None,
         has_mqueue: Path::new("/proc/sys/fs/mqueue").exists(),
         pause,

@@ -2,15 +2,17 @@
 //! starting fork and then the container are in. When the container's last process is gone, so are its mounts; nothing of
 //! them is ever seen on the host.
 
+use crate::PrivateFile;
 use crate::oci::cgroup::{Group, Host};
 use crate::oci::dir::Container;
+use crate::oci::program::User;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use pathrs::Root;
 use pathrs::flags::OpenFlags;
-use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown, symlink};
 use std::path::{Path, PathBuf};
 
 const NONE: Option<&str> = None;
@@ -38,6 +40,23 @@ pub fn mount_overlay(container: &Container, layers: &[PathBuf]) -> io::Result<()
     let lower: Vec<String> = (0..layers.len().max(1)).rev().map(|n| n.to_string()).collect();
     let data = format!("lowerdir={},upperdir=../upper,workdir=../work", lower.join(":"));
     mount(Some("overlay"), &container.merged(), Some("overlay"), MsFlags::empty(), Some(data.as_str()))?;
+    Ok(())
+}
+
+/// In the container's scratch, which is in memory: what is bound from there outlives it, and ends with the container.
+pub fn private_files(container: &Container) -> PathBuf {
+    container.scratch().join("files")
+}
+
+/// Readable by the container's user only.
+pub fn write_private_files(container: &Container, files: &[PrivateFile], user: &User) -> io::Result<()> {
+    let directory = private_files(container);
+    fs::create_dir(&directory)?;
+    for (number, file) in files.iter().enumerate() {
+        let mut to = OpenOptions::new().write(true).create_new(true).mode(0o400).open(directory.join(number.to_string()))?;
+        to.write_all(file.content.0.as_bytes())?;
+        fchown(&to, Some(user.uid), Some(user.gid))?;
+    }
     Ok(())
 }
 

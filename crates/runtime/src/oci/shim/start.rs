@@ -112,6 +112,8 @@ fn prepare(
     host.cgroup_view = rootfs::cgroup_view(dir, group).map_err(failed("show cgroups"))?;
     let compiled = spec::spec(run, &host).map_err(failure)?;
     write_files(run, dir).map_err(failed("write the container's files"))?;
+    rootfs::write_private_files(dir, &run.files, &compiled.program.user)
+        .map_err(failed("write the container's private files"))?;
     rootfs::make_directory(&host.rootfs, &compiled.program.working_directory).map_err(failed("make the working directory"))?;
     Ok(compiled)
 }

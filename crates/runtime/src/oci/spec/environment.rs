@@ -1,4 +1,5 @@
-//! The environment: Docker's own variables, then the container's, then what the image has and the container has not.
+//! The environment: Docker's own variables, then the container's, then what the image has and the container has not. Secrets
+//! stand over all of these.
 
 use crate::ContainerRun;
 use workload::ContainerSpec;
@@ -12,6 +13,7 @@ pub fn of(run: &ContainerRun, container: &ContainerSpec, home: &str) -> Vec<Stri
     }
     environment.extend(run.environment.iter().map(|(name, value)| format!("{name}={value}")));
     environment.extend(run.image.environment.iter().filter(|entry| !has(&run.environment, entry)).cloned());
+    environment.extend(run.secrets.iter().map(|(name, value)| format!("{name}={}", value.0)));
     let mut environment = last_wins(environment);
     if !environment.iter().any(|entry| name(entry) == "HOME") {
         environment.push(format!("HOME={home}"));

@@ -40,6 +40,9 @@ pub fn mounts(run: &ContainerRun, container: &ContainerSpec, host: &HostFacts) -
     // A volume inside another one must be mounted after it, whatever the order of the definition.
     binds.sort_by_key(|bind| Path::new(&bind.target).components().count());
     mounts.extend(binds.into_iter().map(|b| bind(&b.source, &b.target, b.read_only)));
+    // Last, because they may lie in a volume.
+    let private = run.files.iter().enumerate();
+    mounts.extend(private.map(|(number, file)| bind(&host.private_files.join(number.to_string()), &file.target, true)));
     mounts
 }
 

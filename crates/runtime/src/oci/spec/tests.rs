@@ -36,6 +36,8 @@ fn run(container: ContainerSpec) -> ContainerRun {
         hosts: None,
         resolv_conf: None,
         environment: vec![("A".into(), "container".into())],
+        secrets: Vec::new(),
+        files: Vec::new(),
     }
 }
 

@@ -35,6 +35,10 @@ fn container(rng: &mut Rng, index: usize) -> ContainerSpec {
     if rng.chance(30) {
         container.restart = Some(RestartPolicy { ignored_exit_codes: vec![7], attempt_period_s: 1 + rng.below(10) as u32 });
     }
+    // Some tasks have one of these, whoever depends on it.
+    if index == 3 {
+        container.secrets.push(SecretSpec { name: "S".into(), value_from: "s".into() });
+    }
     for before in 0..index {
         depend(rng, &mut container, format!("c{before}"));
     }

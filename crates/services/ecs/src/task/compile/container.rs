@@ -27,7 +27,6 @@ pub fn compile(
     ContainerSpec {
         arn: task.container_arn(&name).unwrap_or_default(),
         image: declared.image.clone().unwrap_or_default(),
-        registry_auth: None,
         essential: declared.essential != Some(false),
         depends_on: declared
             .depends_on
