@@ -1,11 +1,11 @@
 //! The composition root: which parts make a server, and in what order they start and stop. The only file that knows them all.
 
+use crate::cloudwatch::CloudWatch;
 use crate::config::{Config, DATA_DIR};
 use crate::http;
 use crate::images::Images;
 use crate::keys::Keys;
 use crate::{events, metadata, services};
-use crate::cloudwatch::CloudWatch;
 use agent::Agent;
 use agent::logging::LogDrivers;
 use agent::logging::awslogs::AwsLogs;
@@ -13,8 +13,8 @@ use anyhow::Context;
 use base::{Rng, SystemClock};
 use ecs::task::Task;
 use kernel::Plane;
-use logstore::Events;
 use link::{PlaneEnd, ToNode, ToPlane};
+use logstore::Events;
 use net::Network;
 use net::linux::LinuxNetwork;
 use runtime::oci::{OciConfig, OciRuntime};

@@ -32,7 +32,8 @@ impl Fixture {
     async fn start(&mut self) {
         let (plane, node) = link::local();
         self.plane = plane;
-        let config = Config::new(self.data.path(), "123456789012", "eu-west-1");
+        let mut config = Config::new(self.data.path(), "123456789012", "eu-west-1");
+        config.metadata_host_port = Some(80);
         let (runtime, network, images) = (self.host.clone(), self.host.clone(), self.host.clone());
         self.agent = Some(Agent::start(config, runtime, network, images, node).await.unwrap());
         let hello = self.plane.recv().await;
@@ -240,4 +241,53 @@ async fn a_plane_that_goes_leaves_the_containers() {
     node.agent.take().unwrap().stop().await;
     assert_eq!(node.host.holds(), (1, 1, 1));
     assert!(node.host.signals().is_empty());
+}
+
+/// The id by which the container that was started last can ask about itself.
+fn endpoint_id(host: &Host) -> String {
+    let run = host.starts().pop().unwrap();
+    let (_, address) = run.environment.iter().find(|(name, _)| name == "ECS_CONTAINER_METADATA_URI_V4").unwrap();
+    address.rsplit('/').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_container_that_asks_before_its_start_is_told_hears_what_it_is_called() {
+    let mut node = Fixture::new().await;
+    node.host.starts_hang.send_replace(true);
+    node.assign(&[&task(vec![container("app")])]);
+    node.host.runs.subscribe().wait_for(|runs| *runs == 1).await.unwrap();
+    let metadata = node.agent.as_ref().unwrap().metadata().clone();
+    let tell = async {
+        // Enough for an answer that did not wait.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        node.host.starts_hang.send_replace(false);
+    };
+    let id = endpoint_id(&node.host);
+    let (known, ()) = tokio::join!(metadata.about(&id), tell);
+    let known = known.unwrap();
+    let own = &known.status.containers[known.container];
+    assert_eq!((own.name.as_str(), own.phase), ("app", ContainerPhase::Running));
+    assert_eq!(own.runtime_id, node.host.starts().pop().map(|run| run.runtime_id));
+}
+
+#[tokio::test]
+async fn who_may_ask_may_ask_the_next_agent_and_only_while_the_task_is_there() {
+    let mut node = Fixture::new().await;
+    let spec = task(vec![container("app")]);
+    node.assign(&[&spec]);
+    node.phase(TaskPhase::Running).await;
+    let id = endpoint_id(&node.host);
+    node.kill().await;
+    node.start().await;
+    let about = |node: &Fixture| {
+        let metadata = node.agent.as_ref().unwrap().metadata().clone();
+        let id = id.clone();
+        async move { metadata.about(&id).await }
+    };
+    assert_eq!(about(&node).await.unwrap().spec.id, spec.id);
+    node.assign(&[]);
+    node.until("forgotten", |report| report.tasks.is_empty() && report.seen == 2).await;
+    assert!(about(&node).await.is_none());
 }

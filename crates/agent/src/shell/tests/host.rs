@@ -16,6 +16,10 @@ pub struct Host {
     state: Mutex<State>,
     /// Pulls wait while this is true.
     pub registry_hangs: watch::Sender<bool>,
+    /// Containers run without their start being told while this is true.
+    pub starts_hang: watch::Sender<bool>,
+    /// How many containers were ever started.
+    pub runs: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -107,10 +111,14 @@ impl Runtime for Host {
 
     async fn start(&self, run: ContainerRun) -> runtime::Result<Started> {
         self.check(&run.id.container).map_err(runtime::Error::Start)?;
-        let mut state = self.state();
-        state.starts.push(run.clone());
-        let before = state.containers.insert(run.id.clone(), (run, None));
+        let before = {
+            let mut state = self.state();
+            state.starts.push(run.clone());
+            state.containers.insert(run.id.clone(), (run, None))
+        };
         assert!(before.is_none(), "started twice: {:?}", before.map(|(run, _)| run.id));
+        self.runs.send_modify(|runs| *runs += 1);
+        let _ = self.starts_hang.subscribe().wait_for(|hangs| !hangs).await;
         Ok(Started { pid: 1, at: Time(1) })
     }
 
