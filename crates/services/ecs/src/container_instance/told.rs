@@ -3,7 +3,7 @@
 //! own, so that those who wait for another instance are not woken by every task.
 
 use super::{ContainerInstance, key};
-use crate::node::{Ledger, Node};
+use crate::node::{Ledger, Node, freed};
 use crate::state_events::{ContainerInstanceDetail, container_instance_state_change};
 use base::Scope;
 use kernel::{Call, Plan, Reconciler};
@@ -37,6 +37,8 @@ pub fn version(image: &Image, instance: &ContainerInstance) -> i64 {
 /// Writes the instance's row, and tells of it if there is something new to tell.
 pub fn put(call: &mut Call, tx: &mut Tx, instance: ContainerInstance) {
     tx.put(instance.clone());
+    // It may be a place now that it was not.
+    freed::note(tx);
     if let Some(digest) = news(tx, &instance) {
         tell(call, tx, &instance, digest);
     }

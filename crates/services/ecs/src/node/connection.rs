@@ -1,6 +1,6 @@
 //! A node comes and goes. Its tasks are not touched by either: what became of them is for its next report to say.
 
-use super::Node;
+use super::{Node, freed};
 use crate::cluster;
 use crate::container_instance::ContainerInstance;
 use base::Scope;
@@ -14,6 +14,7 @@ pub fn joined(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
     let known = tx.get::<Node>(&facts.id);
     if known.is_none_or(|node| !node.connected || node.facts != *facts) {
         tx.put(Node { facts: facts.clone(), connected: true });
+        freed::note(tx);
     }
     register(call, tx, facts);
 }

@@ -2,7 +2,7 @@
 //! so a ledger is at all times the sum over the node's tasks that are not STOPPED, and never more than the node has (one that
 //! comes back smaller than it was is given nothing until it fits again).
 
-use super::Node;
+use super::{Node, freed};
 use crate::task::{Claim, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +108,7 @@ pub fn release(tx: &mut Tx, task: &Task) {
     let mut ledger = of(tx, node);
     ledger.remove(task);
     tx.put(ledger);
+    freed::note(tx);
 }
 
 fn of(image: &Image, node: &str) -> Ledger {

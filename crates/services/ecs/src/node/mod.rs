@@ -2,10 +2,12 @@
 //! a node's registration in one cluster; FARGATE tasks of any cluster draw on the same ledger.
 
 mod connection;
+pub mod freed;
 mod gone;
 pub mod ledger;
 
 pub use connection::{connected, joined, left};
+pub use freed::Freed;
 pub use gone::{Gone, gone};
 pub use ledger::Ledger;
 

@@ -73,6 +73,15 @@ pub fn check(request: &Request, candidate: &Candidate, already: u32) -> Result<(
     Ok(())
 }
 
+/// Whether it is a place for such tasks, full or not: what a daemon asks.
+pub fn is_eligible(request: &Request, candidate: &Candidate) -> bool {
+    let meets = |rule: &Rule| match rule {
+        Rule::MemberOf(expression) => expression.eval(&candidate.facts(request, 0)),
+        Rule::DistinctInstance => true,
+    };
+    has_attributes(request, candidate) && request.rules.iter().all(meets)
+}
+
 fn has_attributes(request: &Request, candidate: &Candidate) -> bool {
     request.attributes.iter().all(|wanted| match (candidate.attribute(&wanted.name), &wanted.value) {
         (None, _) => false,

@@ -28,9 +28,7 @@ pub fn deploy(call: &mut Call, tx: &mut Tx, service: &mut Service) {
     tx.put(revision(call, service, &deployment));
     tx.put(service_deployment(call, service, &deployment));
     service.deployments.insert(0, deployment);
-    // What fails from now on is another thing.
-    (service.failures, service.throttled_until) = (0, None);
-    service.steady_since = None;
+    (service.unplaced, service.complaint, service.steady_since) = (None, None, None);
 }
 
 fn revision(call: &Call, service: &Service, deployment: &Deployment) -> ServiceRevision {

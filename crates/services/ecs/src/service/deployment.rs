@@ -38,10 +38,13 @@ pub struct Deployment {
     pub reason: String,
     pub created_at: Time,
     pub updated_at: Time,
-    /// Tasks in a row that failed, for `failedTasks` and the circuit breaker.
+    /// Tasks that failed since the last one became healthy: `failedTasks`, and what the circuit breaker counts.
     pub failed_tasks: u32,
-    /// The latest moment at which a task of it became healthy: failures before that are forgiven.
+    /// The latest moment at which a task of it became healthy.
     pub healthy_at: Option<Time>,
+    /// How often in a row starting was followed by failure, and until when nothing is started therefore.
+    pub setbacks: u32,
+    pub throttled_until: Option<Time>,
     /// By container: the image digest that the first task resolved, which all later ones run (version consistency).
     pub digests: BTreeMap<String, String>,
 }

@@ -1,7 +1,7 @@
 //! What a service says of itself, in ECS's own sentences: newest first, a hundred kept, none twice in a row before its cause
 //! is over. A row of its own, because it changes when nothing else does.
 
-use super::Service;
+use super::{Deployment, Service};
 use base::limits::SERVICE_EVENTS;
 use base::{Scope, Time};
 use kernel::Call;
@@ -49,4 +49,20 @@ pub fn say(call: &mut Call, tx: &mut Tx, service: &Service, sentence: &str) {
     row.events.insert(0, Event { id: call.rng.uuid(), at: call.now, message });
     row.events.truncate(SERVICE_EVENTS);
     tx.put(row);
+}
+
+pub const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
+     Update the minimumHealthyPercent or maximumPercent value and try again.";
+
+pub fn protected(deployment: &Deployment, count: usize) -> String {
+    let name = deployment.name();
+    format!(
+        "was unable to reach steady state because (taskSet {name}) was unable to scale in due to (reason {count} tasks under \
+         protection)"
+    )
+}
+
+/// `(task a) (task b)`.
+pub fn tasks<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    ids.map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
 }

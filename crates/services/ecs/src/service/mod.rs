@@ -2,14 +2,28 @@
 //! `rollout`: pure), and the operations on it, a file each. No loop remembers anything: all there is to know stands in the
 //! rows of the service and of its tasks.
 
+mod choose;
+mod daemon;
+mod decide;
 mod deploy;
 mod deployment;
 mod events;
+mod members;
+mod outcome;
+mod pace;
+mod reconcile;
+mod rollout;
+mod situation;
+mod start;
+mod stop;
 mod task_tags;
+mod throttle;
 
 pub use deploy::deploy;
 pub use deployment::{Deployment, Rollout};
 pub use events::{Event, Events};
+pub use pace::{Pace, set_healthy_after};
+pub use reconcile::Scheduler;
 pub use task_tags::tags_of_tasks;
 
 use crate::cluster;
@@ -55,16 +69,30 @@ pub struct Service {
     pub created_by: Option<String>,
     /// The PRIMARY one first, then older ones that have tasks, or may be rolled back to.
     pub deployments: Vec<Deployment>,
-    /// Tasks in a row that ended before they were healthy, and when to start the next one therefore.
-    pub failures: u32,
-    pub throttled_until: Option<Time>,
-    /// Why the last task that was to start has no place; none once all have one.
-    pub unplaced: Option<String>,
+    /// The last tasks that were to start have no place; none once all have one. Operations that change what is to be
+    /// placed forget it.
+    pub unplaced: Option<Unplaced>,
+    /// What it said last of a trouble that is not over.
+    pub complaint: Option<Complaint>,
     /// Since when it has been in a steady state, and when that was last said.
     pub steady_since: Option<Time>,
     pub steady_said_at: Option<Time>,
     /// When it became INACTIVE.
     pub ended_at: Option<Time>,
+}
+
+/// No place was found, and none will be before capacity grows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unplaced {
+    pub at: Time,
+    /// `node::Freed` as it was then.
+    pub freed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Complaint {
+    pub sentence: String,
+    pub said_at: Time,
 }
 
 impl Service {
@@ -134,3 +162,6 @@ impl Record for Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use super::capacity::Share;
 use super::claim::{self, Claim, Size};
 use super::overrides::{self, Overrides};
-use super::{Last, Task, network, put, unbuilt};
+use super::{Last, Membership, Task, network, put, unbuilt};
 use crate::cluster::Cluster;
 use crate::node::ledger;
 use crate::placement::{Candidate, Wanted};
@@ -43,6 +43,7 @@ pub struct Launch {
     size: Size,
     ask: Ask,
     tags: Vec<api::Tag>,
+    member: Option<Membership>,
 }
 
 /// Where one of them goes.
@@ -67,13 +68,21 @@ impl Launch {
     pub fn new(image: &Image, cluster: &Cluster, definition: &str, ask: Ask) -> Result<Launch, api::Error> {
         let definition = startable(image, &cluster.scope, definition)?;
         overrides::check(ask.overrides.as_ref(), &definition.definition)?;
-        unbuilt::refuse(&definition.definition, ask.overrides.as_ref())?;
+        unbuilt::refuse(&definition.definition)?;
         let group = group(&ask, &definition.family)?;
         check_started_by(ask.started_by.as_deref())?;
         let overrides = Overrides::new(ask.overrides.as_ref());
         let (claim, size) = (claim::claim(&definition.definition, &overrides), claim::size(&definition.definition, &overrides));
         let tags = tags(&ask, &definition, cluster)?;
-        Ok(Launch { definition, claim, group, cluster: cluster.clone(), size, ask, tags })
+        Ok(Launch { definition, claim, group, cluster: cluster.clone(), size, ask, tags, member: None })
+    }
+
+    /// Tasks of a service, whose definition may be INACTIVE by now.
+    pub fn of_service(cluster: &Cluster, definition: Arc<TaskDefinition>, ask: Ask, group: String, member: Membership) -> Launch {
+        let overrides = Overrides::default();
+        let (claim, size) = (claim::claim(&definition.definition, &overrides), claim::size(&definition.definition, &overrides));
+        let tags = ask.tags.clone().unwrap_or_default();
+        Launch { definition, claim, group, cluster: cluster.clone(), size, ask, tags, member: Some(member) }
     }
 
     pub fn group_key(&self) -> String {
@@ -168,7 +177,7 @@ impl Launch {
             stopped_at: None,
             stop_recorded_at: None,
             version: 1,
-            member: None,
+            member: self.member.clone(),
             protected_until: None,
         }
     }

@@ -1,17 +1,18 @@
 //! A task: one run of a task definition. Its record, and the operations on it, a file each.
 
 pub mod assign;
-mod capacity;
+pub mod capacity;
 mod claim;
 pub mod compile;
 mod describe_tasks;
 pub mod explain;
 pub mod history;
 mod idempotency;
-mod launch;
+pub mod launch;
 mod list_tasks;
 mod network;
 mod overrides;
+pub mod placing;
 mod protection;
 mod put;
 pub mod report;
@@ -35,6 +36,7 @@ pub use put::put;
 pub use retention::{Retention, RetentionPeriod, set_stopped_task_retention};
 pub use run_task::run_task;
 pub use start_task::start_task;
+pub use state::ask_to_stop;
 pub use stop_task::stop_task;
 
 use crate::node::ledger;

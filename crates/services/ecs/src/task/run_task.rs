@@ -3,10 +3,10 @@
 use super::capacity::{self, Share};
 use super::idempotency;
 use super::launch::{Ask, Launch, Spot};
-use super::{Task, view};
+use super::{Task, placing, view};
 use crate::cluster::{self, Cluster};
-use crate::container_instance::ContainerInstance;
-use crate::placement::{self, Fleet, Request, fleet, request};
+use crate::container_instance;
+use crate::placement::{Request, request};
 use api_ecs as api;
 use base::limits::TASKS_PER_RUN_TASK;
 use kernel::Call;
@@ -66,24 +66,11 @@ pub fn refuse_volumes(configurations: Option<&[api::TaskVolumeConfiguration]>) -
 }
 
 fn placement_request(launch: &Launch, share: &Share, input: &api::RunTaskRequest) -> Result<Request, api::Error> {
-    launch.check(share)?;
-    let constraints = input.placement_constraints.as_deref().filter(|list| !list.is_empty());
     let strategy = input.placement_strategy.as_deref().filter(|list| !list.is_empty());
-    if share.is_fargate() && constraints.is_some() {
-        return Err(api::Error::invalid_parameter("Placement constraints are not supported with FARGATE launch type."));
-    }
     if share.is_fargate() && strategy.is_some() {
         return Err(api::Error::invalid_parameter("Placement strategies are not supported with FARGATE launch type."));
     }
-    Ok(Request {
-        claim: launch.claim.clone(),
-        gpus: launch.gpus(),
-        attributes: launch.wanted(share),
-        rules: if share.is_fargate() { Vec::new() } else { request::rules(&launch.definition.definition, constraints)? },
-        strategies: request::strategies(strategy)?,
-        group_key: launch.group_key(),
-        count: share.count,
-    })
+    placing::request(launch, share, input.placement_constraints.as_deref(), request::strategies(strategy)?)
 }
 
 fn spots(
@@ -93,20 +80,19 @@ fn spots(
     share: &Share,
     request: &Request,
 ) -> Result<(Vec<Spot>, Vec<api::Failure>), api::Error> {
-    let fleet: Box<dyn Fleet> =
-        if share.is_fargate() { Box::new(fleet::nodes(tx)) } else { Box::new(fleet::instances(tx, cluster, request)) };
+    let fleet = placing::fleet(tx, cluster, share, request);
     if fleet.is_empty() && !share.is_fargate() {
         return Err(api::Error::invalid_parameter("No Container Instances were found in your cluster."));
     }
-    let placement = placement::place(request, fleet.as_ref(), &mut call.rng);
-    let spots: Vec<Spot> = placement.chosen.iter().map(|chosen| Spot::of(&fleet.candidate(*chosen))).collect();
+    let (spots, rejected) = placing::spots(call, fleet.as_ref(), request);
+    let arn = |id: String| container_instance::arn(&cluster.scope, &cluster.name, &id);
     let failures = match share.is_fargate() {
         true => vec![failure(None, NO_FARGATE_CAPACITY); request.count - spots.len()],
-        false => placement.rejected.iter().map(|(at, why)| failure(fleet.candidate(*at).instance, why.as_str())).collect(),
+        false => rejected.into_iter().map(|(id, why)| failure(id.map(arn), why.as_str())).collect(),
     };
     Ok((spots, failures))
 }
 
-fn failure(instance: Option<&ContainerInstance>, reason: &str) -> api::Failure {
-    api::Failure { arn: instance.map(ContainerInstance::arn), reason: Some(reason.to_owned()), detail: None }
+fn failure(arn: Option<String>, reason: &str) -> api::Failure {
+    api::Failure { arn, reason: Some(reason.to_owned()), detail: None }
 }

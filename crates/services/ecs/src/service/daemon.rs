@@ -1,0 +1,94 @@
+//! DAEMON services: one task on every ACTIVE instance that meets their constraints, and on no other. Pure.
+//! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
+
+use super::Service;
+use super::choose::stops;
+use super::members::Member;
+use super::reconcile::{Action, Stop};
+use super::situation::Situation;
+use super::{decide, start};
+use crate::container_instance::ContainerInstance;
+use crate::placement::{fit, fleet};
+use crate::task::Task;
+use std::collections::BTreeMap;
+use store::Image;
+
+/// Instances of the cluster that are to have a task of it, and those that are DRAINING but not yet left by the others: a
+/// daemon is the last to stop.
+pub fn instances<'a>(image: &'a Image, service: &Service) -> (Vec<&'a str>, Vec<&'a str>) {
+    let Some(request) = start::daemon_request(image, service) else { return (Vec::new(), Vec::new()) };
+    let prefix = format!("{}/{}/", service.scope, service.cluster);
+    let (mut eligible, mut lingering) = (Vec::new(), Vec::new());
+    for instance in image.prefix::<ContainerInstance>(&prefix) {
+        let candidate = fleet::candidate(image, instance);
+        let is_there = candidate.node.connected || candidate.group_tasks(&request) > 0;
+        match instance.draining {
+            false if is_there && fit::is_eligible(&request, &candidate) => eligible.push(instance.id.as_str()),
+            true if has_tasks_of_others(image, service, instance) => lingering.push(instance.id.as_str()),
+            _ => {}
+        }
+    }
+    (eligible, lingering)
+}
+
+fn has_tasks_of_others(image: &Image, service: &Service, instance: &ContainerInstance) -> bool {
+    let mut tasks = image.by::<Task>("container_instance", &instance.id);
+    tasks.any(|task| task.member.as_ref().is_some_and(|member| member.service != service.name))
+}
+
+pub fn moves(situation: &Situation) -> Vec<Action> {
+    let mut actions = starts(situation);
+    let stops = stops_of(situation);
+    actions.extend((!stops.is_empty()).then_some(Action::Stop(stops)));
+    actions
+}
+
+/// Where none is, not even one that is stopping.
+fn starts(situation: &Situation) -> Vec<Action> {
+    let Some(primary) = situation.primary().filter(|primary| situation.may_start(primary)) else { return Vec::new() };
+    if situation.is_waiting_for_place() {
+        return Vec::new();
+    }
+    let taken = by_instance(situation.members.iter().filter(|member| !member.is_ended()));
+    let free = situation.instances.iter().filter(|instance| !taken.contains_key(*instance));
+    let start = |instance: &&str| Action::Start { deployment: primary.id.clone(), count: 1, on: Some((*instance).to_owned()) };
+    free.map(start).collect()
+}
+
+fn by_instance<'m, 'a: 'm>(members: impl Iterator<Item = &'m Member<'a>>) -> BTreeMap<&'a str, usize> {
+    let mut counts = BTreeMap::new();
+    members.for_each(|member| *counts.entry(member.instance).or_default() += 1);
+    counts
+}
+
+fn stops_of(situation: &Situation) -> Vec<Stop> {
+    let may_replace = situation.primary().is_some_and(|primary| situation.may_start(primary));
+    let mut healthy_left = situation.healthy();
+    let mut on = by_instance(situation.live());
+    let mut chosen = Vec::new();
+    for member in stops(situation.live(), situation.live()) {
+        let crowd = on.entry(member.instance).or_default();
+        let must = must_go(situation, member) || *crowd > 1;
+        let is_replaced = may_replace && !situation.is_current(member) && !member.is_protected();
+        let may = is_replaced && !(member.is_healthy() && healthy_left <= situation.floor);
+        if must || may {
+            healthy_left -= usize::from(member.is_healthy());
+            *crowd -= 1;
+            chosen.push(Stop::of(member, decide::why(member)));
+        }
+    }
+    chosen
+}
+
+/// Not where it may be.
+fn must_go(situation: &Situation, member: &Member) -> bool {
+    !situation.instances.contains(&member.instance) && !situation.lingering.contains(&member.instance)
+}
+
+/// The services with tasks on an instance, and the cluster's daemons: whom a change of the instance concerns.
+pub fn concerned(image: &Image, instance: &ContainerInstance) -> Vec<store::Key> {
+    use store::Record;
+    let tasks = image.by::<Task>("container_instance", &instance.id).filter_map(Task::service_path).map(store::Key::new);
+    let daemons = image.by::<Service>("daemon", format!("{}/{}", instance.scope, instance.cluster)).map(Service::key);
+    tasks.chain(daemons).collect()
+}

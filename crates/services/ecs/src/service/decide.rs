@@ -1,0 +1,203 @@
+//! What to start and what to stop, so that a REPLICA service comes to have its desired count of current tasks: the heart of
+//! the scheduler. Pure; knows no row and places nothing.
+//!
+//! A task is *current* if it is of the PRIMARY deployment, may stay where it is and does not fail its checks; the others are
+//! on their way out. Starts never make more tasks than the ceiling (`maximumPercent`); stops never leave fewer healthy ones
+//! than the floor (`minimumHealthyPercent`). A task on its way out stays as long as no healthy current one stands in for it,
+//! unless its place is needed for that one to start.
+//! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+
+use super::choose::{Good, stops};
+use super::members::Member;
+use super::reconcile::{Action, Stop, Why};
+use super::situation::Situation;
+use super::{Rollout, Status};
+
+pub fn moves(situation: &Situation) -> Vec<Action> {
+    let starts = starts(situation);
+    let stops = stops_of(situation, starts.current);
+    let idle = starts.current == 0 && starts.restored == 0 && stops.is_empty();
+    let mut actions = starts.actions(situation);
+    actions.extend((!stops.is_empty()).then_some(Action::Stop(stops)));
+    actions.extend(if idle { complaint(situation) } else { None });
+    actions
+}
+
+#[derive(Debug, PartialEq)]
+struct Starts {
+    /// Of the PRIMARY deployment.
+    current: usize,
+    /// Of an older one, in the place of its tasks that were lost.
+    restored: usize,
+}
+
+impl Starts {
+    fn actions(&self, situation: &Situation) -> Vec<Action> {
+        let start = |at: usize, count: usize| {
+            let deployment = situation.service.deployments.get(at).filter(|_| count > 0)?;
+            Some(Action::Start { deployment: deployment.id.clone(), count, on: None })
+        };
+        let source = source(situation).unwrap_or_default();
+        start(0, self.current).into_iter().chain(start(source, self.restored)).collect()
+    }
+}
+
+fn starts(situation: &Situation) -> Starts {
+    let room = situation.ceiling.saturating_sub(situation.present());
+    let primary = situation.primary().filter(|primary| situation.may_start(primary));
+    let current = if primary.is_some() && !situation.is_waiting_for_place() { missing(situation).min(room) } else { 0 };
+    Starts { current, restored: lost(situation).min(room - current) }
+}
+
+fn missing(situation: &Situation) -> usize {
+    situation.desired.saturating_sub(situation.current().count())
+}
+
+/// Tasks of an older revision that are to be replaced by their like: while a new one is on its way the floor must hold
+/// without it, and where it has failed the older one is what there is.
+fn lost(situation: &Situation) -> usize {
+    let (Some(primary), Some(source)) = (situation.primary(), source(situation)) else { return 0 };
+    let wanted = match primary.rollout {
+        Rollout::Completed => return 0,
+        Rollout::InProgress => situation.floor,
+        Rollout::Failed => situation.desired,
+    };
+    if !situation.may_start(&situation.service.deployments[source]) || situation.is_waiting_for_place() {
+        return 0;
+    }
+    let older = situation.live().filter(|member| member.deployment != Some(0) && !member.is_draining && !member.is_unhealthy());
+    wanted.saturating_sub(situation.healthy_current() + older.count())
+}
+
+/// The newest deployment before the PRIMARY one that was completed, unless all of its tasks are gone for good.
+fn source(situation: &Situation) -> Option<usize> {
+    let is_source = |at: &usize| situation.service.deployments[*at].rollout == Rollout::Completed;
+    let source = (1..situation.service.deployments.len()).find(is_source)?;
+    situation.members.iter().any(|member| member.deployment == Some(source)).then_some(source)
+}
+
+/// Who is stopped, given how many current tasks are being started.
+fn stops_of(situation: &Situation, started: usize) -> Vec<Stop> {
+    let mut stopping = Stopping { situation, healthy_left: situation.healthy(), stops: Vec::new() };
+    stopping.drain_starting();
+    stopping.replace(started);
+    stopping.scale_in();
+    stopping.stops
+}
+
+struct Stopping<'s, 'a> {
+    situation: &'s Situation<'a>,
+    healthy_left: usize,
+    stops: Vec<Stop>,
+}
+
+impl<'s, 'a> Stopping<'s, 'a> {
+    /// What has not begun to run on a draining instance is not to begin there.
+    fn drain_starting(&mut self) {
+        let is_starting = |member: &&Member| member.is_draining && Good::of(member) == Good::Starting;
+        let starting: Vec<&Member> = self.situation.live().filter(is_starting).collect();
+        starting.into_iter().for_each(|member| self.stop(member));
+    }
+
+    /// Tasks on their way out: those that somebody stands in for, and those in whose place somebody waits to start.
+    fn replace(&mut self, started: usize) {
+        let situation = self.situation;
+        let is_out = |member: &&Member| !situation.is_current(member) && !self.is_stopped(member);
+        let out: Vec<&Member> = situation.live().filter(is_out).collect();
+        let stays = situation.desired.saturating_sub(situation.healthy_current());
+        let (mut surplus, mut places) = (out.len().saturating_sub(stays), self.needed_places(started));
+        for member in stops(out.into_iter(), situation.live()) {
+            let is_surplus = surplus > 0;
+            if !is_surplus && (places == 0 || !self.may_make_place(member)) {
+                break;
+            }
+            if self.try_stop(member) {
+                let left = if is_surplus { &mut surplus } else { &mut places };
+                *left -= 1;
+            }
+        }
+    }
+
+    /// How many current tasks are missing and cannot start beside what there is.
+    fn needed_places(&self, started: usize) -> usize {
+        let situation = self.situation;
+        if situation.primary().is_none_or(|primary| !situation.may_start(primary)) {
+            return 0;
+        }
+        let started = if situation.service.unplaced.is_some() { 0 } else { started };
+        missing(situation).saturating_sub(started + situation.stopping())
+    }
+
+    /// Outside deployments unhealthy tasks make place one at a time.
+    fn may_make_place(&self, member: &Member) -> bool {
+        let is_rolling = self.situation.primary().is_some_and(|primary| primary.rollout == Rollout::InProgress);
+        let is_busy = !self.stops.is_empty() || self.situation.stopping() > 0 || self.starting() > 0;
+        is_rolling || !member.is_unhealthy() || !is_busy
+    }
+
+    fn starting(&self) -> usize {
+        self.situation.live().filter(|member| Good::of(member) == Good::Starting).count()
+    }
+
+    fn scale_in(&mut self) {
+        let situation = self.situation;
+        let mut excess = situation.current().count().saturating_sub(situation.desired);
+        if excess == 0 {
+            return;
+        }
+        for member in stops(situation.current(), situation.live()) {
+            if excess == 0 {
+                break;
+            }
+            if self.try_stop(member) {
+                excess -= 1;
+            }
+        }
+    }
+
+    /// Unless it is protected, or the floor needs it.
+    fn try_stop(&mut self, member: &Member) -> bool {
+        let floor_needs_it = member.is_healthy() && self.healthy_left <= self.situation.floor;
+        if floor_needs_it || self.is_spared(member) {
+            return false;
+        }
+        self.stop(member);
+        true
+    }
+
+    /// Protection is from scale-in and from deployments, not from failed checks, nor from the end of the service.
+    fn is_spared(&self, member: &Member) -> bool {
+        member.is_protected() && !member.is_unhealthy() && self.situation.service.status == Status::Active
+    }
+
+    fn is_stopped(&self, member: &Member) -> bool {
+        self.stops.iter().any(|stop| stop.task == member.id)
+    }
+
+    fn stop(&mut self, member: &Member) {
+        self.healthy_left -= usize::from(member.is_healthy());
+        self.stops.push(Stop::of(member, why(member)));
+    }
+}
+
+pub fn why(member: &Member) -> Why {
+    match () {
+        () if member.is_unhealthy() => Why::Unhealthy,
+        () if member.is_draining => Why::Draining,
+        () => Why::Scaling,
+    }
+}
+
+/// Nothing can be done, though something should.
+fn complaint(situation: &Situation) -> Option<Action> {
+    let is_still = situation.live().all(|member| member.is_healthy() || member.is_unhealthy()) && situation.stopping() == 0;
+    let is_free = situation.primary().is_some_and(|primary| situation.may_start(primary)) && !situation.is_waiting_for_place();
+    let spared = situation.live().filter(|member| member.is_protected()).count();
+    let out = situation.live().filter(|member| !situation.is_current(member)).count();
+    let too_many = situation.live().count() > situation.desired;
+    if spared > 0 && too_many {
+        return Some(Action::Complain(super::events::protected(situation.primary()?, spared)));
+    }
+    let is_stuck = is_still && is_free && (missing(situation) > 0 || out > 0) && situation.desired > 0;
+    is_stuck.then(|| Action::Complain(super::events::STUCK.to_owned()))
+}

@@ -1,0 +1,181 @@
+//! Starting tasks of a service: as many as placement finds places for. That there are too few is said, once, and remembered
+//! until capacity grows.
+
+use super::events::{REPEAT_AFTER, say, tasks};
+use super::task_tags::tags_of_tasks;
+use super::{Complaint, Deployment, Service, Unplaced, situation};
+use crate::cluster::Cluster;
+use crate::container_instance::{self, ContainerInstance};
+use crate::node::Freed;
+use crate::placement::{Field, Reason, Request, Strategy, fleet, request};
+use crate::state_events::{self, ServiceAction};
+use crate::task::capacity::{self, Share};
+use crate::task::launch::{Ask, Launch, Spot};
+use crate::task::{Membership, Task, placing};
+use crate::task_definition;
+use api_ecs as api;
+use kernel::Call;
+use store::{Image, Tx};
+
+const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
+pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: Option<&str>) {
+    let Some(deployment) = service.deployments.iter().find(|each| each.id == deployment) else { return };
+    match attempt(call, tx, &service, deployment, count, on) {
+        Ok((started, refusal)) => settle(call, tx, service, &started, refusal),
+        Err(error) => settle(call, tx, service, &[], Some(Refusal::other(error.message()))),
+    }
+}
+
+/// Why there are not as many as there should be.
+struct Refusal {
+    sentence: String,
+    /// Of the service action: `RESOURCE:CPU`, …
+    reason: String,
+}
+
+impl Refusal {
+    fn other(reason: &str) -> Refusal {
+        Refusal { sentence: format!("was unable to place a task. Reason: {reason}"), reason: reason.to_owned() }
+    }
+}
+
+type Attempt = (Vec<Task>, Option<Refusal>);
+
+fn attempt(
+    call: &mut Call,
+    tx: &mut Tx,
+    service: &Service,
+    deployment: &Deployment,
+    count: usize,
+    on: Option<&str>,
+) -> Result<Attempt, api::Error> {
+    let Some(cluster) = situation::cluster_of(tx, service).cloned() else {
+        return Err(api::Error::cluster_not_found("Cluster not found."));
+    };
+    let launch = launch(tx, service, deployment, &cluster)?;
+    let (mut started, mut refusal) = (Vec::new(), None);
+    for share in shares(service, &cluster, count)? {
+        let request = placement_request(&launch, &share, service)?;
+        let (spots, refused) = match on {
+            Some(instance) => on_instance(tx, service, instance, &request),
+            None => anywhere(call, tx, &cluster, &share, &request),
+        };
+        started.extend(spots.into_iter().map(|spot| launch.start(call, tx, &share, spot)));
+        refusal = refusal.or(refused);
+    }
+    Ok((started, refusal))
+}
+
+fn launch(image: &Image, service: &Service, deployment: &Deployment, cluster: &Cluster) -> Result<Launch, api::Error> {
+    let definition = task_definition::resolve(image, &service.scope, &deployment.task_definition)?;
+    let definition = image.get_arc(task_definition::key(&service.scope, &definition.family, definition.revision).as_str());
+    let definition = definition.expect("it was found by this key");
+    let spec = &service.spec;
+    let ask = Ask {
+        network_configuration: spec.network_configuration.clone(),
+        platform_version: spec.platform_version.clone(),
+        started_by: Some(deployment.name()),
+        tags: Some(tags_of_tasks(service, &definition)),
+        enable_execute_command: spec.enable_execute_command == Some(true),
+        ..Ask::default()
+    };
+    let member = Membership { service: service.name.clone(), deployment: deployment.id.clone(), is_counted: false };
+    Ok(Launch::of_service(cluster, definition, ask, service.group(), member))
+}
+
+fn shares(service: &Service, cluster: &Cluster, count: usize) -> Result<Vec<Share>, api::Error> {
+    let spec = &service.spec;
+    capacity::shares(cluster, spec.launch_type.as_ref(), spec.capacity_provider_strategy.as_deref(), count)
+}
+
+fn placement_request(launch: &Launch, share: &Share, service: &Service) -> Result<Request, api::Error> {
+    let given = service.spec.placement_strategy.as_deref().filter(|list| !list.is_empty());
+    let strategies = if given.is_some() { request::strategies(given)? } else { spread() };
+    placing::request(launch, share, service.spec.placement_constraints.as_deref(), strategies)
+}
+
+/// Where nothing is said: across zones, then across instances.
+fn spread() -> Vec<Strategy> {
+    vec![Strategy::Spread(Field::Attribute("ecs.availability-zone".to_owned())), Strategy::Spread(Field::Instance)]
+}
+
+/// What a daemon asks of an instance.
+pub fn daemon_request(image: &Image, service: &Service) -> Option<Request> {
+    let cluster = situation::cluster_of(image, service)?;
+    let launch = launch(image, service, service.primary()?, cluster).ok()?;
+    let share = Share { launch_type: api::LaunchType::Ec2, capacity_provider: None, count: 1 };
+    placement_request(&launch, &share, service).ok()
+}
+
+fn anywhere(call: &mut Call, tx: &Tx, cluster: &Cluster, share: &Share, request: &Request) -> (Vec<Spot>, Option<Refusal>) {
+    let fleet = placing::fleet(tx, cluster, share, request);
+    if fleet.is_empty() && !share.is_fargate() {
+        let sentence = format!("{UNPLACEABLE} Reason: No Container Instances were found in your cluster. {HELP}");
+        return (Vec::new(), Some(Refusal { sentence, reason: "NO ACTIVE INSTANCES".to_owned() }));
+    }
+    let (spots, rejected) = placing::spots(call, fleet.as_ref(), request);
+    let is_short = spots.len() < request.count;
+    (spots, is_short.then(|| refusal(share, &rejected)))
+}
+
+fn on_instance(tx: &Tx, service: &Service, instance: &str, request: &Request) -> (Vec<Spot>, Option<Refusal>) {
+    let key = container_instance::key(&service.scope, &service.cluster, instance);
+    let Some(instance) = tx.get::<ContainerInstance>(key.as_str()) else { return (Vec::new(), None) };
+    let candidate = fleet::candidate(tx, instance);
+    match crate::placement::fit::check(request, &candidate, 0) {
+        Ok(()) => (vec![Spot::of(&candidate)], None),
+        Err(reason) => (Vec::new(), Some(closest(Some(&instance.id), reason))),
+    }
+}
+
+const UNPLACEABLE: &str = "was unable to place a task because no container instance met all of its requirements.";
+
+fn refusal(share: &Share, rejected: &[(Option<String>, Reason)]) -> Refusal {
+    if share.is_fargate() {
+        let why = "Capacity is unavailable at this time. Please try again later or in a different availability zone.";
+        return Refusal { reason: "RESOURCE:FARGATE".to_owned(), ..Refusal::other(why) };
+    }
+    // Who was refused by the last of the checks came closest.
+    let last = rejected.iter().max_by_key(|(_, reason)| *reason);
+    last.map_or_else(|| Refusal::other("Internal error."), |(id, reason)| closest(id.as_deref(), *reason))
+}
+
+fn closest(instance: Option<&str>, reason: Reason) -> Refusal {
+    let what = match reason {
+        Reason::Cpu => "has insufficient CPU units available".to_owned(),
+        Reason::Memory => "has insufficient memory available".to_owned(),
+        Reason::Ports => "is already using a port required by your task".to_owned(),
+        Reason::Attribute => "is missing an attribute required by your task".to_owned(),
+        other => format!("encountered error \"{}\"", other.as_str().trim_end_matches('.')),
+    };
+    let instance = instance.unwrap_or_default();
+    let sentence = format!("{UNPLACEABLE} The closest matching (container-instance {instance}) {what}. {HELP}");
+    Refusal { sentence, reason: reason.as_str().to_owned() }
+}
+
+/// Says what was started and what was not.
+fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], refusal: Option<Refusal>) {
+    if !started.is_empty() {
+        let ids = tasks(started.iter().map(|task| task.id.as_str()));
+        say(call, tx, &service, &format!("has started {} tasks: {ids}.", started.len()));
+    }
+    let Some(refusal) = refusal else {
+        if service.unplaced.is_some() || service.complaint.is_some() {
+            (service.unplaced, service.complaint) = (None, None);
+            tx.put(service);
+        }
+        return;
+    };
+    let freed = tx.get::<Freed>("").map_or(0, |row| row.count);
+    service.unplaced = Some(Unplaced { at: call.now, freed });
+    let is_new = |said: &Complaint| said.sentence != refusal.sentence || said.said_at + REPEAT_AFTER <= call.now;
+    if service.complaint.as_ref().is_none_or(is_new) {
+        say(call, tx, &service, &refusal.sentence);
+        let failure = state_events::Action::TaskPlacementFailure;
+        let more = ServiceAction { reason: Some(refusal.reason), ..ServiceAction::default() };
+        state_events::service_action(call, tx, (&service).into(), failure, &more);
+        service.complaint = Some(Complaint { sentence: refusal.sentence, said_at: call.now });
+    }
+    tx.put(service);
+}

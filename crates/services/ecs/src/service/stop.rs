@@ -1,0 +1,79 @@
+//! Ending tasks of a service, and drawing conclusions from their ends.
+
+use super::events::{say, tasks};
+use super::reconcile::{Ended, Stop, Why};
+use super::{Service, throttle};
+use crate::node::ledger;
+use crate::state_events::{self, ServiceAction};
+use crate::task::{self, Task};
+use api_ecs::TaskStopCode;
+use kernel::Call;
+use std::collections::BTreeSet;
+use store::Tx;
+
+const UNHEALTHY: &str = "Task failed container health checks";
+const DRAINING: &str = "Task stopped because its container instance is in DRAINING state";
+
+pub fn stop(call: &mut Call, tx: &mut Tx, service: &Service, stops: Vec<Stop>) {
+    let deployment = service.primary().map(super::Deployment::name).unwrap_or_default();
+    for stop in &stops {
+        let reason = match stop.why {
+            Why::Scaling => format!("Scaling activity initiated by (deployment {deployment})"),
+            Why::Unhealthy => UNHEALTHY.to_owned(),
+            Why::Draining => DRAINING.to_owned(),
+        };
+        end(call, tx, service, &stop.task, reason);
+        if stop.why == Why::Unhealthy {
+            say(call, tx, service, &format!("(task {}) failed container health checks.", stop.task));
+        }
+    }
+    let (running, pending): (Vec<&Stop>, Vec<&Stop>) = stops.iter().partition(|stop| stop.is_running);
+    if !running.is_empty() {
+        let ids = tasks(running.iter().map(|stop| stop.task.as_str()));
+        say(call, tx, service, &format!("has stopped {} running tasks: {ids}.", running.len()));
+    }
+    if !pending.is_empty() {
+        say(call, tx, service, &format!("stopped {} pending tasks.", pending.len()));
+    }
+    state_events::service_action(call, tx, service.into(), state_events::Action::TasksStopped, &ServiceAction::default());
+}
+
+fn end(call: &mut Call, tx: &mut Tx, service: &Service, id: &str, reason: String) {
+    let key = task::key(&service.scope, &service.cluster, id);
+    let Some(mut task) = tx.get::<Task>(key.as_str()).cloned() else { return };
+    if task::ask_to_stop(&mut task, TaskStopCode::ServiceSchedulerInitiated, reason, call.now) {
+        if task.is_stopped() {
+            ledger::release(tx, &task);
+        }
+        task::put(call, tx, task);
+    }
+}
+
+/// Failures count for the circuit breaker one by one, and hold starting back once, however many there are at a time.
+pub fn count(call: &mut Call, tx: &mut Tx, mut service: Service, ended: Vec<Ended>) {
+    for ended in &ended {
+        let key = task::key(&service.scope, &service.cluster, &ended.task);
+        tx.update::<Task>(key.as_str(), |task| task.member.iter_mut().for_each(|member| member.is_counted = true));
+    }
+    let failed: BTreeSet<&String> = ended.iter().filter_map(|ended| ended.failed.as_ref()).collect();
+    if failed.is_empty() {
+        return;
+    }
+    let mut is_consistent = false;
+    for deployment in service.deployments.iter_mut().filter(|deployment| failed.contains(&deployment.id)) {
+        let count = ended.iter().filter(|ended| ended.failed.as_ref() == Some(&deployment.id)).count();
+        deployment.failed_tasks = deployment.failed_tasks.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        if throttle::is_new(deployment.throttled_until, call.now) {
+            deployment.setbacks += 1;
+            deployment.throttled_until = Some(call.now + throttle::delay(deployment.setbacks));
+            is_consistent |= deployment.setbacks == throttle::CONSISTENT;
+        }
+        deployment.updated_at = call.now;
+    }
+    if is_consistent {
+        say(call, tx, &service, "is unable to consistently start tasks successfully.");
+        let impaired = state_events::Action::TaskStartImpaired;
+        state_events::service_action(call, tx, (&service).into(), impaired, &ServiceAction::default());
+    }
+    tx.put(service);
+}

@@ -1,0 +1,4 @@
+//! Decisions as data: what a service wants, what it has, and what is done about it.
+
+mod deciding;
+mod scheduling;
