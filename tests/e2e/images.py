@@ -36,6 +36,15 @@ def busybox(*programs):
     return buffer.getvalue()
 
 
+def with_files(layer, paths):
+    """The layer and further files of this host, at their places."""
+    buffer = io.BytesIO(layer)
+    with tarfile.open(fileobj=buffer, mode="a") as tar:
+        for path in paths:
+            add_host_file(tar, path)
+    return buffer.getvalue()
+
+
 def files_of(program):
     """A program and its libraries, at the paths where the dynamic loader looks for them."""
     path = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")

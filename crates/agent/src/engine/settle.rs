@@ -13,8 +13,10 @@ const NEVER_STARTED: i32 = 143;
 
 pub fn settle(task: &mut Task, now: Time) {
     clock::not_ahead(task, now);
+    // Before those that follow from it: what a task says is why the first container did not start.
+    let first = cause(task);
     while task.cause.is_none() && give_up(task, now) {}
-    task.cause = task.cause.take().or_else(|| cause(task));
+    task.cause = task.cause.take().or(first).or_else(|| cause(task));
     if task.cause.is_some() {
         task.stopping_at.get_or_insert(now);
         end_idle(task);

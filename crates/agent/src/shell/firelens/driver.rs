@@ -10,7 +10,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use tokio::io::AsyncWriteExt;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// As the stock agent registers them (`agent/app/agent_capability.go`).
@@ -23,6 +24,8 @@ const CAPABILITIES: [&str; 7] = [
     "ecs.capability.firelens.options.config.file",
     "ecs.capability.firelens.non-root-user",
 ];
+
+const HANGS_UP_WITHIN: Duration = Duration::from_secs(2);
 
 pub struct Driver {
     firelens: Firelens,
@@ -80,6 +83,19 @@ impl LogSink for Sink {
         self.taken = lines.end;
         Ok(self.progress.write(self.taken)?)
     }
+
+    /// A router that has read everything hangs up too; then it may be stopped.
+    async fn flush(&mut self, over: bool) -> SinkResult<()> {
+        if let Some(mut stream) = self.stream.take_if(|_| over) {
+            stream.shutdown().await?;
+            let mut nothing = [0];
+            let hung_up = tokio::time::timeout(HANGS_UP_WITHIN, stream.read(&mut nothing));
+            if hung_up.await.is_err() {
+                tracing::warn!(tag = self.origin.tag, "the log router may not have read all lines");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A number on disk, replaced in place: whoever is killed leaves the old one or the new one.
@@ -108,7 +124,6 @@ impl Progress {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use tokio::io::AsyncReadExt;
     use tokio::net::UnixListener;
     use workload::{ContainerSpec, TaskSpec};
 
