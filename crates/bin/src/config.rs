@@ -1,5 +1,6 @@
 //! Settings of a server: the command line wins over the environment, that over the file, that over the defaults.
 
+use crate::nodes::Fleet;
 use agent::efs::{FileSystems, parse_export};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -48,6 +49,7 @@ struct File {
     region: Option<String>,
     stopped_task_retention_seconds: Option<u64>,
     subnet: Option<String>,
+    nodes: Option<String>,
     dynamic_ports: Option<(u16, u16)>,
     /// By file system id: `HOST:/path`.
     efs: BTreeMap<String, String>,
@@ -87,6 +89,7 @@ pub struct Config {
     pub region: String,
     pub stopped_task_retention_seconds: u64,
     pub subnet: Option<String>,
+    pub nodes: Fleet,
     pub dynamic_ports: Option<(u16, u16)>,
     pub efs: FileSystems,
     pub access_keys: Vec<AccessKey>,
@@ -106,6 +109,7 @@ impl Config {
                 .stopped_task_retention_seconds
                 .unwrap_or(base::limits::STOPPED_TASK_RETENTION_SECONDS),
             subnet: file.subnet,
+            nodes: file.nodes.as_deref().map(str::parse).transpose().context("nodes")?.unwrap_or_default(),
             dynamic_ports: file.dynamic_ports,
             efs: file_systems(file.efs, &flags.efs)?,
             access_keys: file.access_keys,

@@ -12,13 +12,16 @@ mod images;
 mod keys;
 mod logs;
 mod metadata;
+mod nodes;
 mod services;
 
 use clap::{Parser, Subcommand};
 use commands::explain::What;
 use commands::image::Image;
+use commands::node::Node;
 use commands::output::Output;
 use config::{Config, Flags};
+use nodes::Fleet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,7 +37,12 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serves every API and runs what it is given, on this host
-    Up,
+    Up {
+        /// Makes so many nodes of this host, each with its own containers, addresses and ledger: `3`, or
+        /// `3,zones=a+b+c,cpu=1024,memory=2048` for what each has to give (CPU units, MiB)
+        #[arg(long, env = "SLIPWAY_NODES", value_name = "N[,…]")]
+        nodes: Option<Fleet>,
+    },
     /// Runs a task definition as one task and shows its life until it ends
     Run {
         /// As for `aws ecs register-task-definition --cli-input-json`
@@ -59,6 +67,11 @@ enum Command {
         /// Only these containers
         #[arg(long, short)]
         container: Vec<String>,
+    },
+    /// The nodes there are, and what may happen to them
+    Node {
+        #[command(subcommand)]
+        node: Node,
     },
     /// Lists tasks, over all clusters
     Ps {
@@ -135,7 +148,12 @@ fn run(cli: Cli) -> anyhow::Result<i32> {
 
 async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
     match command {
-        Command::Up => commands::up::run(Config::load(flags)?).await?,
+        Command::Up { nodes } => {
+            let config = Config::load(flags)?;
+            let nodes = nodes.unwrap_or_else(|| config.nodes.clone());
+            commands::up::run(Config { nodes, ..config }).await?;
+        }
+        Command::Node { node } => commands::node::run(&client(flags)?, node).await?,
         Command::Run { file, cluster } => return commands::run::run(Config::load(flags)?, &file, &cluster).await,
         Command::Env => commands::env::run(&Config::load(flags)?),
         Command::Image { image } => commands::image::run(&client(flags)?, image).await?,

@@ -7,6 +7,7 @@ pub mod image;
 mod interrupts;
 pub mod lines;
 pub mod logs;
+pub mod node;
 pub mod output;
 pub mod ps;
 pub mod run;

@@ -1,6 +1,7 @@
 //! Slipway's own endpoints, under `/_slipway/`, for its command line: what AWS has no API for. Signed as AWS requests are,
 //! for the service name `slipway`.
 
+mod nodes;
 mod stats;
 mod tasks;
 
@@ -54,6 +55,8 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         ("GET", "explain") => tasks::explain_task(server, &scope, rest),
         ("GET", "stats") => stats::watch(server, &scope, rest),
         ("GET", "watch") => watch_task(server, &scope, rest),
+        ("GET", "nodes") => nodes::list(server, &scope),
+        ("POST", "nodes") => nodes::switch(server, &scope, rest).await,
         ("POST", "kill") => kill(server, &scope, rest).await,
         _ => refused(StatusCode::NOT_FOUND, "no such endpoint"),
     };

@@ -13,6 +13,7 @@ pub use asks::Asks;
 
 use crate::http::body::{self, Body, ReadError};
 use crate::http::{self, plain};
+use crate::nodes::Nodes;
 use agent::{Known, Metadata};
 use asks::Refusal;
 use base::Clock;
@@ -42,7 +43,7 @@ pub struct Node {
 }
 
 pub struct Endpoint {
-    pub nodes: Vec<Node>,
+    pub nodes: Arc<Nodes>,
     pub plane: Arc<dyn Asks>,
     pub clock: Arc<dyn Clock>,
     limiter: Mutex<Limiter>,
@@ -55,7 +56,7 @@ pub async fn bind() -> std::io::Result<TcpListener> {
 }
 
 impl Endpoint {
-    pub fn new(nodes: Vec<Node>, plane: Arc<dyn Asks>, clock: Arc<dyn Clock>) -> Endpoint {
+    pub fn new(nodes: Arc<Nodes>, plane: Arc<dyn Asks>, clock: Arc<dyn Clock>) -> Endpoint {
         Endpoint { nodes, plane, clock, limiter: Mutex::default(), readings: Mutex::default() }
     }
 
@@ -83,7 +84,7 @@ impl Endpoint {
                     let (status, sentence) = route::not_found(version, id, wanted);
                     document(status, &sentence)
                 }
-                Some((node, known)) => self.metadata(version, wanted, node, known).await,
+                Some((node, known)) => self.metadata(version, wanted, &node, known).await,
             },
             Some(Route::Protection(id)) => {
                 let body = match body::read(incoming, BODY_BYTES).await {
@@ -100,8 +101,8 @@ impl Endpoint {
         }
     }
 
-    async fn find(&self, id: &str) -> Option<(&Node, Known)> {
-        for node in &self.nodes {
+    async fn find(&self, id: &str) -> Option<(Node, Known)> {
+        for node in self.nodes.asked() {
             if let Some(known) = node.metadata.about(id).await {
                 return Some((node, known));
             }

@@ -72,6 +72,7 @@ fn read(server: &Server, account: &str, only: Option<&Key>) -> Reading {
 }
 
 fn of_task(server: &Server, task: &Task) -> Vec<Container> {
+    let Some(runtime) = task.node.as_ref().and_then(|node| server.nodes.runtime(node)) else { return vec![] };
     let running = task.status.containers.iter().filter(|status| status.phase == ContainerPhase::Running);
     let read = running.filter_map(|status| {
         let runtime_id = status.runtime_id.clone()?;
@@ -79,7 +80,7 @@ fn of_task(server: &Server, task: &Task) -> Vec<Container> {
             task_arn: task.arn(),
             task_definition_arn: task.task_definition_arn(),
             container: status.name.clone(),
-            usage: server.runtime.usage(&task.id, &runtime_id)?,
+            usage: runtime.usage(&task.id, &runtime_id)?,
             runtime_id,
         })
     });
