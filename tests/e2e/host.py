@@ -31,9 +31,9 @@ def census(server):
         "groups": groups(own),
         "processes": processes(server),
         "mounts": [line.split()[4] for line in open("/proc/self/mountinfo") if f" {server.data_dir.resolve()}/" in line],
-        "files": sorted(str(path) for part in ("runtime/*", "net/netns/*", "net/attachments/*") for path in server.data_dir.glob(part)),
+        "files": sorted(str(path) for home in homes(server) for part in ("runtime/*", "net/netns/*", "net/attachments/*") for path in home.glob(part)),
         "ports": ports(server),
-        "elements": elements(own),
+        "elements": [element for table in tables(server) for element in elements(table)],
     }
 
 
@@ -58,16 +58,26 @@ def descriptors_settle(server, most):
 
 def groups(own):
     found = (path for hierarchy in CGROUPS.iterdir() for path in (hierarchy / own).glob("**/"))
-    return sorted(str(path) for path in found if path.name != own)
+    return sorted(str(path) for path in found if path.name != own and path.parent.name + path.name[:5] != own + "node-")
+
+
+def homes(server):
+    """The server's own directory, and those of nodes beside each other."""
+    return [server.data_dir, *server.data_dir.glob("nodes/node-*")]
+
+
+def tables(server):
+    return [name(server), *(f"{name(server)}-{home.name}" for home in homes(server)[1:])]
 
 
 def processes(server):
     """Shims, by the directory they are given, and whatever is in the server's groups."""
     found = {pid for path in CGROUPS.glob(f"*/{name(server)}/**/cgroup.procs") for pid in words(path)}
-    directory = os.fsencode(server.data_dir) + b"/runtime/"
+    directories = [os.fsencode(home) + b"/runtime/" for home in homes(server)]
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found |= {path.parts[2]} if directory in path.read_bytes() else set()
+            command = path.read_bytes()
+            found |= {path.parts[2]} if any(directory in command for directory in directories) else set()
         except OSError:
             pass  # It ended while we looked.
     return sorted(map(int, found))
@@ -147,8 +157,25 @@ def nftables(sent):
 def traces(server):
     """What is left of a server that ended with no task: the host shall be as it was found."""
     own = name(server)
-    table = [f"table {own}"] if has_table(own) else []
-    return [str(path) for path in (*links(own), *CGROUPS.glob(f"*/{own}"))] + table
+    left = [f"table {table}" for table in tables(server) if has_table(table)]
+    left += [f"address {address}" for address in addresses(server) if is_ours(address)]
+    return [str(path) for path in (*links(own), *CGROUPS.glob(f"*/{own}"))] + left
+
+
+def addresses(server):
+    """Those of nodes beside each other, by the name of each node."""
+    path = server.data_dir / "nodes" / "range.json"
+    network = json.loads(path.read_text()).split(".")[:2] if path.exists() else []
+    return [".".join([*network, home.name.split("-")[1], "1"]) for home in homes(server)[1:]] if network else []
+
+
+def is_ours(address):
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+            return True
+        except OSError:
+            return False
 
 
 def links(own):
@@ -164,7 +191,10 @@ def sweep(server):
     own = name(server)
     for link in links(own):
         subprocess.run(["ip", "link", "delete", link.name], capture_output=True)
-    delete_table(own)
+    for table in tables(server):
+        delete_table(table)
+    for address in addresses(server):
+        subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], capture_output=True)
     insist(lambda: remove_groups(own), OSError)
 
 
