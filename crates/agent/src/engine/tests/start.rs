@@ -327,3 +327,76 @@ fn a_container_that_never_started_is_not_complete() {
         "#]],
     );
 }
+
+#[test]
+fn nothing_starts_before_what_it_refers_to_is_there_and_no_registry_is_asked_without_its_password() {
+    check(
+        "app! secret=s; db registry=r",
+        "assign
+         open
+         attach t.app
+         attach t.db
+         pull app
+         fetch
+         pull db
+         up app
+         up db",
+        expect![[r#"
+            assign -> remember; open; fetch; attach t.app; attach t.db; pull app; Activating[app:Pending db:Pending];
+            open ->
+            attach t.app ->
+            attach t.db ->
+            pull app -> remember;
+            fetch -> pull db; start app;
+            pull db -> start db; remember;
+            up app -> Activating[app:Running db:Pending]; remember;
+            up db -> Running[app:Running db:Running]; remember;
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_be_fetched_stops_the_task() {
+    check(
+        "app! secret=s",
+        "assign
+         open
+         attach t.app
+         pull app
+         fetch no-secret?
+         cleaned",
+        expect![[r#"
+            assign -> remember; open; fetch; attach t.app; pull app; Activating[app:Pending];
+            open ->
+            attach t.app ->
+            pull app -> remember;
+            fetch no-secret? -> remember; detach t.app; close; Stopping FailedToStart("Cannot: no-secret")[app:Stopped];
+            cleaned -> remember; Stopped FailedToStart("Cannot: no-secret")[app:Stopped];
+        "#]],
+    );
+}
+
+#[test]
+fn secrets_are_fetched_again_for_a_restart_only() {
+    check(
+        "app! secret=s restart=60",
+        "assign
+         ready
+         up app
+         crash
+         +61 exit app 1
+         removed
+         ready
+         up app",
+        expect![[r#"
+            assign -> remember; open; fetch; attach t.app; pull app; Activating[app:Pending];
+            ready -> start app; remember;
+            up app -> Running[app:Running]; remember;
+            crash -> Running[app:Running];
+            +61 exit app 1 -> remember; remove app; Running[app:Running restarts=1];
+            removed -> open; fetch;
+            ready -> restart app;
+            up app -> Running[app:Running restarts=1]; remember;
+        "#]],
+    );
+}
