@@ -11,6 +11,8 @@ pub const TASKS_PER_RUN_TASK: i64 = 10;
 pub const INSTANCES_PER_START_TASK: usize = 10;
 /// Of one service, newest first.
 pub const SERVICE_EVENTS: usize = 100;
+pub const SERVICES_PER_DESCRIBE: usize = 10;
+pub const TASKS_PER_SERVICE: i32 = 5000;
 pub const TASKS_PER_DESCRIBE: usize = 100;
 pub const TAGS_PER_RESOURCE: usize = 50;
 pub const CUSTOM_ATTRIBUTES_PER_RESOURCE: usize = 10;

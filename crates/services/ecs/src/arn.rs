@@ -23,6 +23,15 @@ pub fn in_cluster<'a>(scope: &Scope, kind: &str, cluster: &str, given: &'a str) 
     }
 }
 
+/// The cluster, the service and the id that the ARN of something of a service ends in.
+pub fn of_service(scope: &Scope, kind: &str, given: &str) -> Result<[String; 3], Error> {
+    let Some(path) = path(scope, kind, given)? else { return Err(separators()) };
+    match path.split('/').collect::<Vec<_>>()[..] {
+        [cluster, service, id] => Ok([cluster, service, id].map(str::to_owned)),
+        _ => Err(separators()),
+    }
+}
+
 /// `family`, `family:7`, or either inside an ARN: the family and the revision as text.
 pub fn family_and_revision<'a>(scope: &Scope, given: &'a str) -> Result<(&'a str, Option<&'a str>), Error> {
     let path = path(scope, "task-definition", given)?.unwrap_or(given);

@@ -3,9 +3,10 @@
 use crate::capacity_provider::CapacityProvider;
 use crate::cluster::Cluster;
 use crate::container_instance::ContainerInstance;
+use crate::service::Service;
 use crate::task::Task;
 use crate::task_definition::TaskDefinition;
-use crate::{arn, capacity_provider, cluster, container_instance, task, task_definition};
+use crate::{arn, capacity_provider, cluster, container_instance, service, task, task_definition};
 use api_ecs as api;
 use api_ecs::{Error, Tag};
 use base::{Arn, Scope, limits};
@@ -86,6 +87,7 @@ enum Resource {
     CapacityProvider(Key),
     Cluster(Key),
     ContainerInstance(Key),
+    Service(Key),
     Task(Key),
     TaskDefinition(Key),
 }
@@ -99,6 +101,7 @@ impl Resource {
             ("capacity-provider", [name]) => Resource::CapacityProvider(capacity_provider::key(scope, name)),
             ("cluster", [name]) => Resource::Cluster(cluster::key(scope, name)),
             ("container-instance", [cluster, id]) => Resource::ContainerInstance(container_instance::key(scope, cluster, id)),
+            ("service", [cluster, name]) => Resource::Service(service::key(scope, cluster, name)),
             ("task", [cluster, id]) => Resource::Task(task::key(scope, cluster, id)),
             ("task-definition", [_]) => {
                 let definition = task_definition::resolve(image, scope, given)?;
@@ -121,6 +124,7 @@ impl Resource {
             Resource::CapacityProvider(key) => image.get::<CapacityProvider>(key.as_str()).map(|row| &row.tags[..]),
             Resource::Cluster(key) => image.get::<Cluster>(key.as_str()).filter(|row| row.active).map(|row| &row.tags[..]),
             Resource::ContainerInstance(key) => image.get::<ContainerInstance>(key.as_str()).map(|row| &row.tags[..]),
+            Resource::Service(key) => image.get::<Service>(key.as_str()).map(|row| &row.tags[..]),
             Resource::Task(key) => image.get::<Task>(key.as_str()).map(|row| &row.tags[..]),
             Resource::TaskDefinition(key) => image.get::<TaskDefinition>(key.as_str()).map(|row| &row.tags[..]),
         }
@@ -131,6 +135,7 @@ impl Resource {
             Resource::CapacityProvider(key) => tx.update::<CapacityProvider>(key.as_str(), |row| row.tags = tags),
             Resource::Cluster(key) => tx.update::<Cluster>(key.as_str(), |row| row.tags = tags),
             Resource::ContainerInstance(key) => tx.update::<ContainerInstance>(key.as_str(), |row| row.tags = tags),
+            Resource::Service(key) => tx.update::<Service>(key.as_str(), |row| row.tags = tags),
             Resource::Task(key) => tx.update::<Task>(key.as_str(), |row| row.tags = tags),
             Resource::TaskDefinition(key) => tx.update::<TaskDefinition>(key.as_str(), |row| row.tags = tags),
         };

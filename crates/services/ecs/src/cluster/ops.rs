@@ -3,6 +3,7 @@
 use super::{Cluster, DEFAULT, find, key, strategy, view};
 use crate::container_instance::ContainerInstance;
 use crate::paging::page;
+use crate::service::{self, Service};
 use crate::{arn, settings, tags};
 use api_ecs as api;
 use api_ecs::{ClusterSetting, Error, ExecuteCommandLogging};
@@ -164,6 +165,9 @@ pub fn delete_cluster(
     if tx.prefix::<ContainerInstance>(&prefix).next().is_some() {
         let sentence = "The Cluster cannot be deleted while Container Instances are active or draining.";
         return Err(Error::cluster_contains_container_instances(sentence));
+    }
+    if tx.prefix::<Service>(&prefix).any(|service| service.status != service::Status::Inactive) {
+        return Err(Error::cluster_contains_services("The Cluster cannot be deleted while Services are active."));
     }
     if tx.prefix::<crate::task::Task>(&prefix).any(|task| !task.is_stopped()) {
         return Err(Error::cluster_contains_tasks("The Cluster cannot be deleted while Tasks are active."));

@@ -2,6 +2,7 @@
 
 use super::Cluster;
 use crate::container_instance::ContainerInstance;
+use crate::service::{self, Service, Status};
 use crate::task::{Last, Task};
 use api_ecs as api;
 use api_ecs::ClusterField;
@@ -10,6 +11,7 @@ use store::Image;
 /// Everything; members that only `include` asks for are empty otherwise.
 pub fn view(cluster: &Cluster, image: &Image, include: &[ClusterField]) -> api::Cluster {
     let tasks = Tasks::count(cluster, image);
+    let services = Services::count(cluster, image);
     let with = |field: &ClusterField| include.contains(field);
     api::Cluster {
         cluster_arn: Some(cluster.arn()),
@@ -19,8 +21,8 @@ pub fn view(cluster: &Cluster, image: &Image, include: &[ClusterField]) -> api::
         registered_container_instances_count: Some(instances(cluster, image)),
         running_tasks_count: Some(tasks.running()),
         pending_tasks_count: Some(tasks.pending()),
-        active_services_count: Some(0),
-        statistics: Some(if with(&ClusterField::Statistics) { tasks.statistics() } else { Vec::new() }),
+        active_services_count: Some(services.active.iter().sum()),
+        statistics: Some(if with(&ClusterField::Statistics) { statistics(&tasks, &services) } else { Vec::new() }),
         tags: Some(if with(&ClusterField::Tags) { cluster.tags.clone() } else { Vec::new() }),
         settings: Some(if with(&ClusterField::Settings) { cluster.settings.clone() } else { Vec::new() }),
         capacity_providers: Some(cluster.capacity_providers.clone()),
@@ -84,17 +86,45 @@ impl Tasks {
     pub fn pending(&self) -> i32 {
         self.pending.iter().sum()
     }
+}
 
-    /// `runningEC2TasksCount`, …: counts as text, as AWS has them.
-    fn statistics(&self) -> Vec<api::KeyValuePair> {
-        let counts = |state: &'static str, counts: [i32; 3]| {
-            PLACES.into_iter().zip(counts).map(move |(place, count)| pair(format!("{state}{place}TasksCount"), count))
-        };
-        let services = ["active", "draining"]
-            .into_iter()
-            .flat_map(|state| PLACES.map(|place| pair(format!("{state}{place}ServiceCount"), 0)));
-        counts("running", self.running).chain(counts("pending", self.pending)).chain(services).collect()
+/// Services that are not INACTIVE, by where their tasks run.
+#[derive(Default)]
+struct Services {
+    active: [i32; 3],
+    draining: [i32; 3],
+}
+
+impl Services {
+    fn count(cluster: &Cluster, image: &Image) -> Services {
+        let mut services = Services::default();
+        for service in image.prefix::<Service>(&prefix(cluster)) {
+            match service.status {
+                Status::Active => services.active[place_of_service(service)] += 1,
+                Status::Draining => services.draining[place_of_service(service)] += 1,
+                Status::Inactive => {}
+            }
+        }
+        services
     }
+}
+
+fn place_of_service(service: &Service) -> usize {
+    match service.spec.launch_type {
+        _ if service::defaults::is_fargate(&service.spec) => 1,
+        Some(api::LaunchType::External) => 2,
+        _ => 0,
+    }
+}
+
+/// `runningEC2TasksCount`, …: counts as text, as AWS has them.
+fn statistics(tasks: &Tasks, services: &Services) -> Vec<api::KeyValuePair> {
+    let named = |state: &'static str, what: &'static str, counts: [i32; 3]| {
+        PLACES.into_iter().zip(counts).map(move |(place, count)| pair(format!("{state}{place}{what}"), count))
+    };
+    let tasks = named("running", "TasksCount", tasks.running).chain(named("pending", "TasksCount", tasks.pending));
+    let services = named("active", "ServiceCount", services.active).chain(named("draining", "ServiceCount", services.draining));
+    tasks.chain(services).collect()
 }
 
 fn pair(name: String, value: i32) -> api::KeyValuePair {

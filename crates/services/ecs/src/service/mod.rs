@@ -2,13 +2,18 @@
 //! `rollout`: pure), and the operations on it, a file each. No loop remembers anything: all there is to know stands in the
 //! rows of the service and of its tasks.
 
+mod check;
 mod choose;
+mod create_service;
 mod daemon;
 mod decide;
+pub mod defaults;
+mod delete_service;
 mod deploy;
 mod deployment;
 mod events;
 mod members;
+mod ops;
 mod outcome;
 mod pace;
 mod reconcile;
@@ -18,17 +23,28 @@ mod start;
 mod stop;
 mod task_tags;
 mod throttle;
+mod token;
+mod unbuilt;
+mod update_service;
+mod view;
 
+pub use create_service::create_service;
+pub use delete_service::delete_service;
 pub use deploy::deploy;
 pub use deployment::{Deployment, Rollout};
 pub use events::{Event, Events};
+pub use ops::{describe_services, list_services, list_services_by_namespace};
 pub use pace::{Pace, set_healthy_after};
 pub use reconcile::Scheduler;
 pub use task_tags::tags_of_tasks;
+pub use token::Token;
+pub use update_service::update_service;
+pub use view::{Counts, wanted};
 
 use crate::cluster;
 use api_ecs as api;
 use base::{Arn, Scope, Time};
+use kernel::Call;
 use serde::{Deserialize, Serialize};
 use store::{Image, Index, Key, Record};
 
@@ -67,6 +83,8 @@ pub struct Service {
     pub status: Status,
     pub created_at: Time,
     pub created_by: Option<String>,
+    #[serde(default)]
+    pub token: Option<Token>,
     /// The PRIMARY one first, then older ones that have tasks, or may be rolled back to.
     pub deployments: Vec<Deployment>,
     /// The last tasks that were to start have no place; none once all have one. Operations that change what is to be
@@ -96,6 +114,27 @@ pub struct Complaint {
 }
 
 impl Service {
+    /// As nobody has done anything for it yet.
+    pub fn new(call: &Call, cluster: &str, name: &str, spec: api::CreateServiceRequest) -> Service {
+        Service {
+            scope: call.scope.clone(),
+            cluster: cluster.to_owned(),
+            name: name.to_owned(),
+            spec,
+            tags: Vec::new(),
+            status: Status::Active,
+            created_at: call.now,
+            created_by: Some(call.caller.arn.clone()),
+            token: None,
+            deployments: Vec::new(),
+            unplaced: None,
+            complaint: None,
+            steady_since: None,
+            steady_said_at: None,
+            ended_at: None,
+        }
+    }
+
     pub fn arn(&self) -> String {
         arn(&self.scope, &self.cluster, &self.name)
     }

@@ -1,4 +1,5 @@
 //! Decisions as data: what a service wants, what it has, and what is done about it.
 
+mod api;
 mod deciding;
 mod scheduling;

@@ -1,6 +1,11 @@
 //! A service deployment: one change of a service, from its beginning to its success, its end, or the way back. Kept 90 days,
 //! or as long as the service.
 
+mod ops;
+mod view;
+
+pub use ops::*;
+
 use api_ecs as api;
 use base::{Arn, Scope, Time};
 use serde::{Deserialize, Serialize};
@@ -36,6 +41,10 @@ pub struct ServiceDeployment {
 }
 
 impl ServiceDeployment {
+    pub fn arn(&self) -> String {
+        arn(&self.scope, &self.cluster, &self.service, &self.id)
+    }
+
     pub fn is_over(&self) -> bool {
         use api::ServiceDeploymentStatus::{RollbackFailed, RollbackSuccessful, Stopped, Successful};
         matches!(self.status, Successful | Stopped | RollbackSuccessful | RollbackFailed)

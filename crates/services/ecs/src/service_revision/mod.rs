@@ -1,6 +1,11 @@
 //! A service revision: what a service was at one of its deployments. Immutable but for the image digests that its first
 //! task resolves; gone with the service.
 
+mod ops;
+pub mod view;
+
+pub use ops::describe_service_revisions;
+
 use api_ecs as api;
 use base::{Arn, Scope};
 use serde::{Deserialize, Serialize};

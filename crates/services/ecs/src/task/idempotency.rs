@@ -96,7 +96,8 @@ fn tasks<'a>(image: &'a Image, row: &'a ClientToken) -> impl Iterator<Item = &'a
     row.task_ids.iter().filter_map(|id| image.get::<Task>(key(&row.scope, &row.cluster, id).as_str()))
 }
 
-fn sha256(input: &api::RunTaskRequest) -> String {
+/// Of what was asked for.
+pub fn sha256(input: &impl Serialize) -> String {
     let json = serde_json::to_vec(input).expect("requests are plain data");
     Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -66,7 +66,11 @@ impl Spot {
 
 impl Launch {
     pub fn new(image: &Image, cluster: &Cluster, definition: &str, ask: Ask) -> Result<Launch, api::Error> {
-        let definition = startable(image, &cluster.scope, definition)?;
+        Launch::of(cluster, startable(image, &cluster.scope, definition)?, ask)
+    }
+
+    /// Of a definition that may have been deregistered since it was chosen.
+    pub fn of(cluster: &Cluster, definition: Arc<TaskDefinition>, ask: Ask) -> Result<Launch, api::Error> {
         overrides::check(ask.overrides.as_ref(), &definition.definition)?;
         unbuilt::refuse(&definition.definition)?;
         let group = group(&ask, &definition.family)?;
@@ -188,13 +192,13 @@ impl Launch {
     }
 }
 
-fn startable(image: &Image, scope: &Scope, given: &str) -> Result<Arc<TaskDefinition>, api::Error> {
-    let definition = task_definition::resolve(image, scope, given)?;
+/// The definition that is given, if it is ACTIVE.
+pub fn startable(image: &Image, scope: &Scope, given: &str) -> Result<Arc<TaskDefinition>, api::Error> {
+    let definition = task_definition::resolve_arc(image, scope, given)?;
     if !definition.is_active() {
         return Err(api::Error::client("TaskDefinition is inactive"));
     }
-    let key = task_definition::key(scope, &definition.family, definition.revision);
-    image.get_arc(key.as_str()).ok_or_else(|| api::Error::client("TaskDefinition not found."))
+    Ok(definition)
 }
 
 /// What a definition says of it in the words of nodes. One that says nothing runs on either architecture.

@@ -29,7 +29,7 @@ pub mod view;
 pub use claim::Claim;
 pub use describe_tasks::describe_tasks;
 pub use history::{History, HistoryRetention};
-pub use idempotency::{ClientToken, Expiry};
+pub use idempotency::{ClientToken, Expiry, sha256};
 pub use list_tasks::list_tasks;
 pub use protection::{get_task_protection, update_task_protection};
 pub use put::put;

@@ -1,6 +1,8 @@
-//! A revision whose deletion was asked for goes once no task names it: until then what runs can still be described.
+//! A revision whose deletion was asked for goes once no task and no service names it: until then what runs can still be described.
 
 use super::TaskDefinition;
+use crate::service::Service;
+use crate::service_revision::ServiceRevision;
 use crate::task::Task;
 use api_ecs::TaskDefinitionStatus;
 use base::Time;
@@ -25,6 +27,7 @@ impl Reconciler for Deletion {
             TaskDefinition::TABLE => vec![change.key.clone()],
             // Which revision a task named that is gone, nothing says any more; few are being deleted.
             Task::TABLE if image.get::<Task>(change.key.as_str()).is_none() => Deletion::keys(image),
+            Service::TABLE => Deletion::keys(image),
             _ => Vec::new(),
         }
     }
@@ -47,5 +50,14 @@ fn is_deleting(definition: &TaskDefinition) -> bool {
 
 fn is_named(image: &Image, definition: &TaskDefinition) -> bool {
     let same = |task: &Task| task.family == definition.family && task.revision == definition.revision;
-    image.scan::<Task>().any(|task| same(task) && task.scope == definition.scope)
+    is_deployed(image, definition) || image.scan::<Task>().any(|task| same(task) && task.scope == definition.scope)
+}
+
+/// A service has it, or may be rolled back to it.
+fn is_deployed(image: &Image, definition: &TaskDefinition) -> bool {
+    image.by::<ServiceRevision>("task_definition", definition.arn()).any(|revision| {
+        let key = crate::service::key(&revision.scope, &revision.cluster, &revision.service);
+        let service = image.get::<Service>(key.as_str());
+        service.is_some_and(|service| service.deployments.iter().any(|deployment| deployment.revision == revision.id))
+    })
 }

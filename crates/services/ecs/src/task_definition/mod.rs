@@ -19,6 +19,7 @@ use crate::arn;
 use api_ecs as api;
 use base::{Arn, Scope};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use store::{Image, Index, Key, Record};
 
 /// Index of the revisions whose deletion was asked for.
@@ -61,6 +62,13 @@ pub fn resolve<'a>(image: &'a Image, scope: &Scope, given: &str) -> Result<&'a T
         None => latest_active(image, scope, family),
     };
     found.ok_or_else(|| api::Error::client("TaskDefinition not found."))
+}
+
+/// The row itself, shared.
+pub fn resolve_arc(image: &Image, scope: &Scope, given: &str) -> Result<Arc<TaskDefinition>, api::Error> {
+    let definition = resolve(image, scope, given)?;
+    let key = key(scope, &definition.family, definition.revision);
+    image.get_arc(key.as_str()).ok_or_else(|| api::Error::client("TaskDefinition not found."))
 }
 
 pub fn latest_active<'a>(image: &'a Image, scope: &Scope, family: &str) -> Option<&'a TaskDefinition> {

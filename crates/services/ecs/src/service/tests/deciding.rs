@@ -62,6 +62,7 @@ fn service(wants: &str) -> Service {
         created_by: None,
         deployments: wants.split_whitespace().filter_map(|word| deployment(wants, word)).collect(),
         unplaced: has_word(wants, "unplaced").then_some(Unplaced { at: Time(0), freed: 0 }),
+        token: None,
         complaint: None,
         steady_since: has_word(wants, "steady").then_some(Time(0)),
         steady_said_at: has_word(wants, "steady").then_some(NOW),

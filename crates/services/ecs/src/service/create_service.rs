@@ -1,0 +1,81 @@
+//! CreateService: a row, its first deployment, and nothing started yet.
+
+use super::token::Token;
+use super::{Service, Status, check, defaults, deploy, key, unbuilt, view};
+use crate::cluster::{self, Cluster};
+use crate::service_deployment::ServiceDeployment;
+use crate::service_revision::ServiceRevision;
+use crate::tags;
+use crate::task::launch::startable;
+use api_ecs as api;
+use kernel::Call;
+use store::{Key, Record, Tx};
+
+pub fn create_service(
+    call: &mut Call,
+    tx: &mut Tx,
+    input: api::CreateServiceRequest,
+) -> Result<api::CreateServiceResponse, api::Error> {
+    let cluster = cluster::find(tx, &call.scope, input.cluster.as_deref())?.clone();
+    let name = input.service_name.clone().unwrap_or_default();
+    check::check_name(&name)?;
+    let token = Token::of(&input)?;
+    if let Some(existing) = existing(tx, &cluster, &name, token.as_ref())? {
+        return Ok(api::CreateServiceResponse { service: Some(view::view(existing, tx, true)) });
+    }
+    let tags = input.tags.clone().unwrap_or_default();
+    tags::check(&tags)?;
+    let spec = spec(tx, &cluster, input)?;
+    forget_past(tx, &key(&call.scope, &cluster.name, &name));
+    let mut service = Service::new(call, &cluster.name, &name, spec);
+    (service.tags, service.token) = (tags, token);
+    deploy(call, tx, &mut service);
+    let service_view = view::view(&service, tx, true);
+    tx.put(service);
+    Ok(api::CreateServiceResponse { service: Some(service_view) })
+}
+
+/// The service that this very request made, if it did. Any other one that is not gone stands in its way.
+fn existing<'a>(tx: &'a Tx, cluster: &Cluster, name: &str, token: Option<&Token>) -> Result<Option<&'a Service>, api::Error> {
+    let found = tx.get::<Service>(key(&cluster.scope, &cluster.name, name).as_str());
+    match found {
+        Some(service) if service.status == Status::Active && token.is_some() && service.token.as_ref() == token => Ok(found),
+        Some(service) if service.status == Status::Active => {
+            Err(api::Error::invalid_parameter("Creation of service was not idempotent."))
+        }
+        Some(service) if service.status == Status::Draining => {
+            Err(api::Error::invalid_parameter("Unable to Start a service that is still Draining."))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What is asked for, complete and allowed.
+fn spec(tx: &Tx, cluster: &Cluster, input: api::CreateServiceRequest) -> Result<api::CreateServiceRequest, api::Error> {
+    unbuilt::refuse(&input)?;
+    let Some(definition) = input.task_definition.as_deref().filter(|given| !given.is_empty()) else {
+        return Err(api::Error::invalid_parameter("TaskDefinition can not be blank."));
+    };
+    let definition = startable(tx, &cluster.scope, definition)?;
+    let task_definition = Some(definition.arn());
+    let mut spec =
+        api::CreateServiceRequest { cluster: None, service_name: None, tags: None, client_token: None, task_definition, ..input };
+    spec.role = spec.role.filter(|role| !role.is_empty());
+    defaults::fill(cluster, &mut spec);
+    check::check(cluster, definition, &spec)?;
+    Ok(spec)
+}
+
+/// A service that was deleted leaves nothing to the one that takes its name.
+fn forget_past(tx: &mut Tx, service: &Key) {
+    let prefix = format!("{}/", service.as_str());
+    let deployments: Vec<Key> = tx.prefix::<ServiceDeployment>(&prefix).map(Record::key).collect();
+    let revisions: Vec<Key> = tx.prefix::<ServiceRevision>(&prefix).map(Record::key).collect();
+    for key in deployments {
+        tx.delete::<ServiceDeployment>(key.as_str());
+    }
+    for key in revisions {
+        tx.delete::<ServiceRevision>(key.as_str());
+    }
+    tx.delete::<super::Events>(service.as_str());
+}
