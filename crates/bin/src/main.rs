@@ -16,6 +16,7 @@ mod nodes;
 mod services;
 
 use clap::{Parser, Subcommand};
+use commands::events::Which;
 use commands::explain::What;
 use commands::image::Image;
 use commands::node::Node;
@@ -97,6 +98,13 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Shows what happens to tasks, container instances, services and deployments
+    Events {
+        #[command(flatten)]
+        which: Which,
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
     /// Shows what containers use, once a second
     Stats {
         /// Only this task: its id, the beginning of it, or its ARN
@@ -164,6 +172,7 @@ async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
             commands::ps::run(&client(flags)?, all, cluster.as_deref(), output).await?;
         }
         Command::Describe { task, output } => commands::describe::run(&client(flags)?, &task, output).await?,
+        Command::Events { which, output } => commands::events::run(&client(flags)?, &which, output).await?,
         Command::Explain { what, output } => return commands::explain::run(&client(flags)?, &what, output).await,
         Command::Stats { task, no_stream, output } => {
             commands::stats::run(&client(flags)?, task.as_deref(), no_stream, output).await?;

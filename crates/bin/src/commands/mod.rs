@@ -2,6 +2,7 @@
 
 pub mod describe;
 pub mod env;
+pub mod events;
 pub mod explain;
 pub mod image;
 mod interrupts;

@@ -1,6 +1,7 @@
 //! Slipway's own endpoints, under `/_slipway/`, for its command line: what AWS has no API for. Signed as AWS requests are,
 //! for the service name `slipway`.
 
+mod events;
 mod nodes;
 mod stats;
 mod tasks;
@@ -51,6 +52,7 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         ("GET", "logs") => logs_of(server, &scope, rest, &query),
         ("GET", "tasks") if rest.is_empty() => tasks::list(server, &scope, &query),
         ("GET", "tasks") => tasks::describe(server, &scope, rest),
+        ("GET", "events") => events::stream(server, &scope, &query),
         ("GET", "explain") if rest.is_empty() => tasks::explain_definition(server, &scope, &query),
         ("GET", "explain") => tasks::explain_task(server, &scope, rest),
         ("GET", "stats") => stats::watch(server, &scope, rest),
