@@ -3,9 +3,11 @@
 use crate::cloudwatch::CloudWatch;
 use crate::config::Config;
 use crate::http;
-use crate::images::Images;
+use crate::images::{self, Images};
 use crate::keys::Keys;
 use crate::nodes::{Common, Failures, Listeners, Nodes};
+use crate::references::References;
+use crate::s3::S3;
 use crate::{events, metadata, services};
 use agent::logging::LogDrivers;
 use agent::logging::awslogs::AwsLogs;
@@ -15,6 +17,7 @@ use ecs::task::Task;
 use kernel::Plane;
 use logstore::Events;
 use runtime::{ContainerId, Runtime};
+use seal::Key;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -61,12 +64,14 @@ impl Server {
         let open = || async { File::open(config.data_dir.join("state.redb")) };
         let backend = patiently(open, |error| error.to_string().contains("another process")).await?;
         let events = events::open(&config.data_dir).context("log events")?;
-        let (plane, writer) = start_plane(&config, &events, backend)?;
+        let key = seal::open_or_create(&config.data_dir.join("secrets.key"))?;
+        let (plane, writer) = start_plane(&config, &events, &key, backend)?;
         let images = Arc::new(Images::open(&config)?);
         let asked = metadata::bind().await.context("listening for containers that ask about themselves")?;
         let common = Common {
             listeners: Listeners { api_port: address.port(), metadata_port: asked.local_addr()?.port() },
             log_drivers: log_drivers(&plane, events),
+            references: Arc::new(references(&config, &plane, key)?),
             config: config.clone(),
             plane: plane.clone(),
             images: Arc::clone(&images),
@@ -140,13 +145,23 @@ async fn patiently<T, E, F: Future<Output = Result<T, E>>>(attempt: impl Fn() ->
     attempt().await
 }
 
-fn start_plane(config: &Config, events: &Events, backend: File) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
-    let services = Arc::new(services::all(events));
+fn start_plane(
+    config: &Config,
+    events: &Events,
+    key: &Key,
+    backend: File,
+) -> anyhow::Result<(Plane, std::thread::JoinHandle<()>)> {
+    let services = Arc::new(services::all(events, key));
     let (plane, writer) = Plane::start(services, Box::new(backend), Arc::new(SystemClock), Rng::from_os())?;
     tokio::spawn(events::keep_tidy(plane.clone(), events.clone()));
     let retention = Duration::from_secs(config.stopped_task_retention_seconds);
     plane.internal(move |_, tx| ecs::task::set_stopped_task_retention(tx, retention));
     Ok((plane, writer))
+}
+
+fn references(config: &Config, plane: &Plane, key: Key) -> anyhow::Result<References> {
+    let s3 = S3::new(config.s3.as_deref(), &images::settings(config))?;
+    Ok(References { plane: plane.clone(), key, s3 })
 }
 
 fn log_drivers(plane: &Plane, events: Events) -> LogDrivers {

@@ -32,6 +32,12 @@ pub struct Flags {
     #[arg(long, global = true, env = "SLIPWAY_EFS", value_name = "ID=HOST:/PATH", value_delimiter = ',')]
     pub efs: Vec<String>,
     /// TOML file with these settings, access keys and registries
+    /// Seconds after which a running task without a health check counts as healthy; fractions count [default: 40, as on AWS]
+    #[arg(long, global = true, env = "SLIPWAY_HEALTHY_AFTER", value_name = "SECONDS")]
+    pub healthy_after: Option<f64>,
+    /// Where objects of S3 are: a directory with buckets in it, or the URL of an endpoint
+    #[arg(long, global = true, env = "SLIPWAY_S3", value_name = "DIR|URL")]
+    pub s3: Option<String>,
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Serve POST /moto-api/reset, which forgets everything. For test suites only
@@ -48,6 +54,7 @@ struct File {
     account: Option<String>,
     region: Option<String>,
     stopped_task_retention_seconds: Option<u64>,
+    s3: Option<String>,
     subnet: Option<String>,
     nodes: Option<String>,
     dynamic_ports: Option<(u16, u16)>,
@@ -89,6 +96,7 @@ pub struct Config {
     pub region: String,
     pub stopped_task_retention_seconds: u64,
     pub subnet: Option<String>,
+    pub s3: Option<String>,
     pub nodes: Fleet,
     pub dynamic_ports: Option<(u16, u16)>,
     pub efs: FileSystems,
@@ -108,6 +116,7 @@ impl Config {
             stopped_task_retention_seconds: file
                 .stopped_task_retention_seconds
                 .unwrap_or(base::limits::STOPPED_TASK_RETENTION_SECONDS),
+            s3: flags.s3.clone().or(file.s3),
             subnet: file.subnet,
             nodes: file.nodes.as_deref().map(str::parse).transpose().context("nodes")?.unwrap_or_default(),
             dynamic_ports: file.dynamic_ports,

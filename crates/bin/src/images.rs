@@ -34,12 +34,7 @@ impl Images {
     pub fn open(config: &Config) -> anyhow::Result<Images> {
         let root = config.data_dir.join("images");
         let context = format!("images in {}", root.display());
-        let settings = image::Config {
-            default_registry: config.registries.default.clone(),
-            insecure_registries: config.registries.insecure.iter().cloned().collect(),
-            ..image::Config::default()
-        };
-        let (store, pulls) = (Store::open(root, settings).context(context)?, broadcast::channel(LINES_KEPT).0);
+        let (store, pulls) = (Store::open(root, settings(config)).context(context)?, broadcast::channel(LINES_KEPT).0);
         Ok(Images { store, hello: OnceCell::new(), pulls })
     }
 
@@ -92,6 +87,14 @@ impl agent::Images for Images {
             return self.hello().await;
         }
         self.store.ensure(reference, auth, self.progress(reference)).await.map_err(|error| error.to_string())
+    }
+}
+
+pub fn settings(config: &Config) -> image::Config {
+    image::Config {
+        default_registry: config.registries.default.clone(),
+        insecure_registries: config.registries.insecure.iter().cloned().collect(),
+        ..image::Config::default()
     }
 }
 

@@ -13,6 +13,8 @@ mod keys;
 mod logs;
 mod metadata;
 mod nodes;
+mod references;
+mod s3;
 mod services;
 
 use clap::{Parser, Subcommand};

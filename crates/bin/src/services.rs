@@ -2,13 +2,15 @@
 
 use kernel::{Service, Services};
 use logstore::Events;
+use seal::Key;
 
-pub fn all(events: &Events) -> Services {
-    Services::new(services(events))
+/// Log events are where `events` are, and values of secrets are sealed with `key`.
+pub fn all(events: &Events, key: &Key) -> Services {
+    Services::new(services(events, key))
 }
 
-fn services(events: &Events) -> Vec<Service> {
-    vec![ecs::service(), logs::service(events)]
+fn services(events: &Events, key: &Key) -> Vec<Service> {
+    vec![ecs::service(), logs::service(events), secretsmanager::service(key), ssm::service(key)]
 }
 
 #[cfg(test)]
@@ -19,7 +21,8 @@ mod tests {
 
     /// Nothing is kept by these tests.
     fn services() -> Vec<Service> {
-        super::services(&crate::events::open(tempfile::tempdir().unwrap().path()).unwrap())
+        let events = crate::events::open(tempfile::tempdir().unwrap().path()).unwrap();
+        super::services(&events, &Key::new(&[0; seal::KEY_BYTES]))
     }
 
     /// Every operation of every model is built or listed as not built; a table row that the model lacks is neither.

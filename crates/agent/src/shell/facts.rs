@@ -74,8 +74,9 @@ fn attributes(config: &Config) -> BTreeMap<String, Option<String>> {
     let valued = valued.map(|(name, value)| (name.to_owned(), Some(value.to_owned())));
     let versions = DOCKER_API_VERSIONS.map(|minor| format!("com.amazonaws.ecs.capability.docker-remote-api.1.{minor}"));
     let drivers = config.log_drivers.values().flat_map(|driver| driver.capabilities()).map(|name| (*name).to_owned());
+    let references = config.references.capabilities().iter().map(|name| (*name).to_owned());
     let own = CAPABILITIES.into_iter().map(str::to_owned);
-    let capabilities = own.chain(versions).chain(drivers).chain(config.capabilities.clone());
+    let capabilities = own.chain(versions).chain(drivers).chain(references).chain(config.capabilities.clone());
     valued.into_iter().chain(capabilities.map(|name| (name, None))).collect()
 }
 

@@ -13,6 +13,8 @@ use workload::{ContainerSpec, FileContent, RegistryAuth, Secret, TaskId, TaskSpe
 /// Where references lead to, as far as a node cares.
 #[async_trait]
 pub trait References: Send + Sync {
+    /// Attributes of a node with these, as the stock agent names them (`agent/app/agent_capability.go`).
+    fn capabilities(&self) -> &'static [&'static str];
     /// The value that `value_from` stands for. The error is what follows `unable to pull secrets or registry auth: `.
     async fn secret(&self, task: &TaskSpec, value_from: &str) -> Result<Secret, String>;
     /// The object with this ARN. The error is what follows `failed to download env files: `.
@@ -26,6 +28,10 @@ const NOWHERE: &str = "this node has no way to fetch it";
 
 #[async_trait]
 impl References for NoReferences {
+    fn capabilities(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     async fn secret(&self, _: &TaskSpec, _: &str) -> Result<Secret, String> {
         Err(NOWHERE.to_owned())
     }

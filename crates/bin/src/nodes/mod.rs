@@ -12,6 +12,7 @@ pub use node::Node;
 use crate::config::Config;
 use crate::images::Images;
 use crate::metadata;
+use agent::References;
 use agent::logging::LogDrivers;
 use anyhow::{Context, bail};
 use kernel::Plane;
@@ -37,6 +38,7 @@ pub struct Common {
     pub plane: Plane,
     pub images: Arc<Images>,
     pub log_drivers: LogDrivers,
+    pub references: Arc<dyn References>,
 }
 
 pub struct Nodes(Vec<Node>);

@@ -199,6 +199,7 @@ fn settings(Shared { common, range, .. }: &Shared, place: &Place) -> agent::Conf
     let mut settings = agent::Config::new(&place.home, &config.account, &config.region);
     settings.reserved_ports.push(common.listeners.api_port);
     settings.metadata_host_port = Some(metadata_host_port(&config.data_dir));
+    settings.references = Arc::clone(&common.references);
     settings.file_systems = config.efs.clone();
     settings.log_drivers = common.log_drivers.clone();
     settings.availability_zone.clone_from(&place.zone);

@@ -58,6 +58,11 @@ impl Clients {
     }
 }
 
+/// For others who ask `host`, with the same trust.
+pub fn http_client(config: &Config, host: &str) -> Result<Client> {
+    build(config, is_loopback(host))
+}
+
 fn build(config: &Config, local: bool) -> Result<Client> {
     let roots = roots(&config.certificate_authorities)?;
     let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).user_agent(USER_AGENT);

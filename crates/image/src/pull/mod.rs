@@ -10,6 +10,8 @@ mod registry;
 mod resolve;
 mod roots;
 
+pub use client::http_client;
+
 pub(crate) use client::Clients;
 pub(crate) use flight::Flights;
 

@@ -7,6 +7,10 @@ struct Echo;
 
 #[async_trait]
 impl References for Echo {
+    fn capabilities(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     async fn secret(&self, _: &TaskSpec, value_from: &str) -> Result<Secret, String> {
         match value_from.split_once('=') {
             _ if value_from == "missing" => Err("no such secret".into()),

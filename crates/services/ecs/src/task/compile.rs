@@ -3,6 +3,7 @@
 
 mod container;
 mod firelens;
+pub mod references;
 #[cfg(test)]
 mod tests;
 

@@ -1,29 +1,25 @@
 //! What a definition may ask for and this server cannot give yet. Refused before a task exists: a container that starts without
-//! its secrets is worse than none.
+//! what it asked for is worse than none.
 
 use api_ecs as api;
 
-pub fn refuse(definition: &api::TaskDefinition, overrides: Option<&api::TaskOverride>) -> Result<(), api::Error> {
+pub fn refuse(definition: &api::TaskDefinition) -> Result<(), api::Error> {
     let containers = definition.container_definitions.iter().flatten();
-    let overrides = overrides.iter().flat_map(|overrides| overrides.container_overrides.iter().flatten());
-    let asked = containers
-        .flat_map(of_container)
-        .chain(of_task(definition))
-        .chain(overrides.filter(|one| some(&one.environment_files)).map(|_| ENVIRONMENT_FILES));
-    match asked.into_iter().next() {
+    let mut asked = containers.flat_map(of_container).chain(of_task(definition));
+    match asked.next() {
         Some(what) => Err(api::Error::unsupported_feature(format!("{what} are not supported by this server yet."))),
         None => Ok(()),
     }
 }
 
-const ENVIRONMENT_FILES: &str = "Environment files";
-
 fn of_container(container: &api::ContainerDefinition) -> impl Iterator<Item = &'static str> {
-    let log_secrets = container.log_configuration.as_ref().is_some_and(|log| some(&log.secret_options));
+    // Only a router's configuration has a place for them.
+    let log_secrets = container
+        .log_configuration
+        .as_ref()
+        .is_some_and(|log| some(&log.secret_options) && log.log_driver != Some(api::LogDriver::Awsfirelens));
     let asked = [
-        (some(&container.secrets) || log_secrets, "Secrets"),
-        (some(&container.environment_files), ENVIRONMENT_FILES),
-        (container.repository_credentials.is_some(), "Credentials of private registries"),
+        (log_secrets, "Secret options of other log drivers than awsfirelens"),
         (some(&container.credential_specs), "Credential specs"),
     ];
     asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, what)| what)
@@ -57,21 +53,18 @@ mod tests {
 
     fn check(definition: Value, expected: Expect) {
         let definition = serde_json::from_value(definition).expect("a task definition");
-        let said = refuse(&definition, None).map_or_else(|error| error.message().to_owned(), |()| "fine".to_owned());
+        let said = refuse(&definition).map_or_else(|error| error.message().to_owned(), |()| "fine".to_owned());
         expected.assert_eq(&said);
     }
 
     #[test]
     fn what_cannot_be_given_is_refused() {
         let container = |members: Value| json!({ "containerDefinitions": [{ "name": "a" }, members] });
-        check(container(json!({ "secrets": [], "environmentFiles": [] })), expect!["fine"]);
+        check(container(json!({ "secrets": [{ "name": "A", "valueFrom": "b" }] })), expect!["fine"]);
+        let log = |driver: &str| json!({ "logDriver": driver, "secretOptions": [{ "name": "a", "valueFrom": "b" }] });
         check(
-            container(json!({ "secrets": [{ "name": "A", "valueFrom": "b" }] })),
-            expect!["Secrets are not supported by this server yet."],
-        );
-        check(
-            container(json!({ "environmentFiles": [{ "value": "arn:aws:s3:::a/b.env", "type": "s3" }] })),
-            expect!["Environment files are not supported by this server yet."],
+            container(json!({ "logConfiguration": log("awslogs") })),
+            expect!["Secret options of other log drivers than awsfirelens are not supported by this server yet."],
         );
         let trusted = |mode: &str| json!({ "trustedExecutionConfiguration": { "isolationMode": mode } });
         check(trusted("SHARED"), expect!["fine"]);

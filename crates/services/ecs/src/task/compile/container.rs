@@ -1,6 +1,6 @@
 //! One container: the members of a container definition, each to what it means on a node.
 
-use super::firelens;
+use super::{firelens, references};
 use crate::task::Task;
 use crate::task::overrides::Overrides;
 use api_ecs as api;
@@ -27,6 +27,7 @@ pub fn compile(
     ContainerSpec {
         arn: task.container_arn(&name).unwrap_or_default(),
         image: declared.image.clone().unwrap_or_default(),
+        registry_credentials: references::registry_credentials(declared),
         essential: declared.essential != Some(false),
         depends_on: declared
             .depends_on
@@ -42,6 +43,9 @@ pub fn compile(
         entry_point: some(declared.entry_point.clone()),
         command: some(overridden.and_then(|o| o.command.clone())).or(some(declared.command.clone())),
         environment: environment(declared, overridden),
+        environment_files: references::environment_files(declared, overridden),
+        secrets: references::secrets(definition, declared),
+        files: references::files(declared),
         user: text(&declared.user),
         working_directory: text(&declared.working_directory),
         hostname: text(&declared.hostname),
@@ -83,7 +87,7 @@ pub fn compile(
         mounts: declared.mount_points.iter().flatten().filter_map(mount).collect(),
         volumes_from: declared.volumes_from.iter().flatten().filter_map(volumes_from).collect(),
         ports: declared.port_mappings.iter().flatten().filter_map(|mapping| port(definition, mapping)).collect(),
-        log: declared.log_configuration.as_ref().map(log).unwrap_or_default(),
+        log: log(definition, declared),
         firelens: declared.firelens_configuration.as_ref().map(firelens::router),
         name,
         ..Default::default()
@@ -228,11 +232,11 @@ fn port_number(port: i32) -> Option<u16> {
     u16::try_from(port).ok()
 }
 
-fn log(log: &api::LogConfiguration) -> LogSpec {
-    LogSpec {
-        driver: log.log_driver.as_ref().map(|driver| driver.to_string()).unwrap_or_default(),
-        options: log.options.clone().unwrap_or_default(),
-    }
+fn log(definition: &api::TaskDefinition, declared: &api::ContainerDefinition) -> LogSpec {
+    let Some(log) = &declared.log_configuration else { return LogSpec::default() };
+    let mut options = log.options.clone().unwrap_or_default();
+    options.extend(references::secret_options(definition, declared));
+    LogSpec { driver: log.log_driver.as_ref().map(|driver| driver.to_string()).unwrap_or_default(), options }
 }
 
 fn natural(number: Option<i32>) -> Option<u32> {
