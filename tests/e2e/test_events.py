@@ -1,0 +1,118 @@
+"""State-change events: what `slipway events` shows is what happened, each thing once, in order, whoever goes away meanwhile."""
+
+import json
+import re
+import select
+import signal
+import subprocess
+
+from conftest import SLIPWAY, needs_root
+from tasks import STAY, container, register, run, stop, wait
+
+pytestmark = needs_root
+
+SECONDS = 60
+
+
+class Events:
+    """`slipway events --follow`, read as it prints."""
+
+    def __init__(self, server, *arguments):
+        command = [SLIPWAY, "events", "--follow", "--output", "json", "--listen", server.listen, *arguments]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=server.environment())
+        self.read = []
+
+    def until(self, ends):
+        """All that was printed up to what `ends` is true of."""
+        while not (self.read and ends(self.read[-1])):
+            readable, _, _ = select.select([self.process.stdout], [], [], SECONDS)
+            assert readable, f"nothing came after {self.read[-3:]}"
+            self.read.append(json.loads(self.process.stdout.readline()))
+        return self.read
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def is_stopped(arn):
+    return lambda event: event["resources"] == [arn] and event["detail"]["lastStatus"] == "STOPPED"
+
+
+def of(events, arn):
+    return [event["detail"] for event in events if event["resources"] == [arn]]
+
+
+def assert_each_once(details):
+    assert [detail["version"] for detail in details] == list(range(1, len(details) + 1))
+
+
+def statuses(details):
+    seen = [detail["lastStatus"] for detail in details]
+    return [status for at, status in enumerate(seen) if at == 0 or seen[at - 1] != status]
+
+
+def test_the_life_of_a_task_is_told_in_order(server, ecs):
+    with Events(server, "--type", "task") as events:
+        arn = run(ecs, register(ecs, "told", container(script="exit 3")))
+        told = of(events.until(is_stopped(arn)), arn)
+    assert_each_once(told)
+    assert statuses(told)[0] in ("PROVISIONING", "PENDING") and "RUNNING" in statuses(told) and statuses(told)[-1] == "STOPPED"
+    described = ecs.describe_tasks(tasks=[arn])["tasks"][0]
+    last = told[-1]
+    assert (last["version"], last["stopCode"], last["containers"][0]["exitCode"]) == (described["version"], "EssentialContainerExited", 3)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", last["stoppedAt"])
+
+
+def test_nothing_is_told_twice_or_left_out_over_kills_of_the_server(own):
+    definition = register(own.client(), "lives-on", container(script=STAY))
+    with Events(own, "--type", "task") as events:
+        first = run(own.client(), definition)
+        wait(own.client(), "running", first)
+        arns = [first]
+        for _ in range(3):
+            own.kill()
+            own.start()
+            arns.append(run(own.client(), definition))
+            wait(own.client(), "running", arns[-1])
+        own.kill()
+        own.start()
+        for arn in arns:
+            stop(own.client(), arn)
+        told = events.until(is_stopped(arns[-1]))
+    for arn in arns:
+        details = of(told, arn)
+        assert_each_once(details)
+        assert statuses(details)[-1] == "STOPPED"
+    ids = [event["id"] for event in told]
+    assert len(set(ids)) == len(ids)
+    # Whoever comes later is told the same.
+    again = [json.loads(line) for line in own.slipway("events", "--type", "task", "--output", "json").stdout.splitlines()]
+    assert [event["id"] for event in again[: len(ids)]] == ids
+
+
+def test_instances_tell_what_tasks_take(own):
+    ecs = own.client()
+    arn = run(ecs, register(ecs, "takes", container(cpu=64, script=STAY)))
+    stop(ecs, arn)
+    lines = own.slipway("events", "--type", "container-instance", "--output", "json").stdout.splitlines()
+    details = [json.loads(line)["detail"] for line in lines]
+    assert_each_once(details)
+    left = [detail["remainingResources"][0]["integerValue"] for detail in details if detail["agentConnected"]]
+    assert left[-2:] == [left[-1] - 64, left[-1]]
+
+
+def test_people_read_what_has_changed(own):
+    ecs = own.client()
+    arn = run(ecs, register(ecs, "read", container(script="exit 0")))
+    wait(ecs, "stopped", arn)
+    lines = own.slipway("events", "--type", "task").stdout.splitlines()
+    assert all("/".join(arn.split("/")[1:]) in line for line in lines)
+    assert any("app STOPPED with exit code 0: Essential container in task exited" in line for line in lines)
+    assert lines[-1].endswith("  STOPPED")
+    assert own.slipway("events", "--since", "1h").stdout.splitlines()[-1] != ""
+    assert own.slipway("events", "--type", "deployment").stdout == ""
