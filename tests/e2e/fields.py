@@ -71,10 +71,8 @@ class Ends:
 class FailsToStart:
     """The task's reason begins so."""
 
-    state = EFFECTIVE
-
-    def __init__(self, reason):
-        self.reason = reason
+    def __init__(self, reason, state=EFFECTIVE):
+        self.reason, self.state = reason, state
 
     def check(self, ran, lives):
         task = lives.stopped(ran)

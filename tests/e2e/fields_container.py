@@ -16,6 +16,8 @@ NO_DRIVER = (
 )
 # Busybox has nothing that answers datagrams.
 ECHO = """exec perl -e 'socket(S, 2, 2, 17); bind(S, pack("S n x12", 2, 5300)); while ($who = recv(S, $said, 99, 0)) { send(S, $said, 0, $who) }'"""
+RECEIVE = r"""exec perl -e 'socket(S, 1, 1, 0); bind(S, pack("S Z*", 1, "/var/run/fluent.sock")); listen(S, 1); accept(C, S); $| = 1;
+    while (sysread(C, $sent, 999)) { $sent =~ s/[^ -~]/ /g; print "$sent\n" }'"""
 UNBUILT = "UnsupportedFeatureException: {} are not supported by this server yet."
 SHARED = {"mountPoints": [{"sourceVolume": "shared", "containerPath": "/shared"}]}
 VOLUME = {"volumes": [{"name": "shared"}]}
@@ -75,6 +77,24 @@ def rotated(ran, task):
         assert len(sizes) == 2 and max(sizes) <= 50_000, sizes
 
     insist(check, AssertionError)
+
+
+def routed(ran, task):
+    """What the router, which writes down all that comes to its socket, was sent."""
+
+    def check():
+        said = ran.server.slipway("logs", ran.task, "--container", "router").stdout
+        assert "app-firelens-" in said and "sent" in said, said
+
+    insist(check, AssertionError)
+
+
+def router():
+    return other("router", RECEIVE, image="fields-perl", firelensConfiguration={"type": "fluentbit"})
+
+
+def configured(said):
+    return "unix_path /var/run/fluent.sock" in said and "@INCLUDE /own.conf" in said and "ecs_cluster" not in said
 
 
 PROCESS = [
@@ -253,8 +273,14 @@ FILES = [
     Row("logConfiguration.logDriver", "`syslog`, as no node has it", Unplaced("ATTRIBUTE"), app={"logConfiguration": {"logDriver": "syslog"}}),
     Row("logConfiguration.secretOptions", "which come with a later release", Refused(UNBUILT.format("Secrets")),
         app={"logConfiguration": {"logDriver": "json-file", "secretOptions": [{"name": "tag", "valueFrom": "parameter"}]}}),
-    Row("firelensConfiguration", "which comes with a later release", Refused(UNBUILT.format("FireLens log routers")),
-        app={"firelensConfiguration": {"type": "fluentbit"}}),
+    Row("logConfiguration.logDriver firelensConfiguration.type", "`awsfirelens`: the router has what others write", Shows(routed), f"echo sent; {STAY}",
+        {"logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "null"}}}, (router(),)),
+    Row("firelensConfiguration.options", "a file of one's own and no metadata", Says(configured), "cat /fluent-bit/etc/fluent-bit.conf",
+        {"firelensConfiguration": {"type": "fluentbit", "options": {
+            "enable-ecs-log-metadata": "false", "config-file-type": "file", "config-file-value": "/own.conf"}}}),
+    Row("firelensConfiguration.options", "a file from S3, which no node reads yet", Unplaced("ATTRIBUTE"), "exit 0",
+        {"firelensConfiguration": {"type": "fluentbit", "options": {
+            "config-file-type": "s3", "config-file-value": "arn:aws:s3:::bucket/own.conf"}}}),
     Row("versionConsistency", "is described", kept_member("versionConsistency", "disabled"), "exit 0", {"versionConsistency": "disabled"}),
 ]
 

@@ -4,7 +4,7 @@ import os
 import pathlib
 
 import host
-from fields import CGROUP_V2, Ends, Kept, Refused, Row, Says, Shows, Unplaced, limit, matches
+from fields import CGROUP_V2, NOT_HERE, Ends, FailsToStart, Kept, Refused, Row, Says, Shows, Unplaced, limit, matches
 from fields_container import SHARED, UNBUILT, after, other
 from tasks import STAY
 
@@ -71,8 +71,13 @@ TASK = [
     Row("volumes.dockerVolumeConfiguration.autoprovision volumes.dockerVolumeConfiguration.labels", "`shared`: made if there is none", Says("0"),
         "ls /shared | wc -l", SHARED, (),
         volume(dockerVolumeConfiguration={"scope": "shared", "autoprovision": True, "labels": {"one": "1"}})),
-    Row("volumes.efsVolumeConfiguration", "which comes with a later release", Unplaced("ATTRIBUTE"), "exit 0", SHARED, (),
+    Row("volumes.efsVolumeConfiguration", "an NFS mount of where `slipway up --efs` says the file system is; of one it does not know",
+        FailsToStart("ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: ", NOT_HERE), "exit 0", SHARED, (),
         volume(efsVolumeConfiguration={"fileSystemId": "fs-1"})),
+    Row("volumes.efsVolumeConfiguration.transitEncryption volumes.efsVolumeConfiguration.authorizationConfig", "which need TLS",
+        FailsToStart("ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to locate stunnel", NOT_HERE),
+        "exit 0", SHARED, (), volume(efsVolumeConfiguration={"fileSystemId": "fs-1", "transitEncryption": "ENABLED",
+            "authorizationConfig": {"accessPointId": "fsap-1", "iam": "ENABLED"}})),
     Row("volumes.fsxWindowsFileServerVolumeConfiguration", "is for Windows", Refused(UNBUILT.format("Volumes of EBS, FSx and S3 Files")), "exit 0",
         SHARED, (), volume(fsxWindowsFileServerVolumeConfiguration={"fileSystemId": "fs-1", "rootDirectory": "/", "authorizationConfig": {
             "credentialsParameter": "arn:aws:ssm:us-east-1:123456789012:parameter/one", "domain": "one.test"}})),
