@@ -45,6 +45,14 @@ def with_files(layer, paths):
     return buffer.getvalue()
 
 
+def with_file(layer, name, content):
+    """The layer and a file that is on no host."""
+    buffer = io.BytesIO(layer)
+    with tarfile.open(fileobj=buffer, mode="a") as tar:
+        add(tar, name, content)
+    return buffer.getvalue()
+
+
 def files_of(program):
     """A program and its libraries, at the paths where the dynamic loader looks for them."""
     path = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
