@@ -2,7 +2,7 @@
 //! Work that waits while a group commits becomes the next group.
 
 use crate::core::{self, Core, Settle, Work};
-use crate::service::{Answer, Prepared, WriteRun};
+use crate::service::{Answer, EventStream, Prepared, WriteRun};
 use crate::{Call, Caller, Services, Word, Workloads};
 use arc_swap::ArcSwap;
 use base::{Clock, Rng, Scope};
@@ -77,8 +77,16 @@ impl Plane {
         self.feed.subscribe()
     }
 
-    /// Runs one operation as `caller` and returns the encoded answer, durable if it wrote anything.
+    /// As `answer`, of an operation whose answer comes whole.
     pub async fn call(&self, model: &Model, operation: &str, who: Who, body: &[u8]) -> Result<Bytes, wire::Error> {
+        match self.answer(model, operation, who, body).await? {
+            Reply::Whole(bytes) => Ok(bytes),
+            Reply::Stream(_) => Err(wire::Error::internal()),
+        }
+    }
+
+    /// Runs one operation as `caller` and returns the encoded answer, durable if it wrote anything.
+    pub async fn answer(&self, model: &Model, operation: &str, who: Who, body: &[u8]) -> Result<Reply, wire::Error> {
         let service = self.services.of(model).ok_or_else(|| wire::Error::unknown_operation(operation))?;
         let encode = match service.prepare(operation, body)? {
             Prepared::Read(run) => {
@@ -87,8 +95,12 @@ impl Plane {
             }
             Prepared::Write(run) => self.write(who, run).await?,
             Prepared::Data(run) => run(who.call(self.clock.now(), Rng::from_os()), self.image()).await?,
+            Prepared::Stream(run) => {
+                let (published, call) = (Arc::clone(&self.published), who.call(self.clock.now(), Rng::from_os()));
+                return run(call, Arc::new(move || published.load_full())).map(Reply::Stream);
+            }
         };
-        encode()
+        encode().map(Reply::Whole)
     }
 
     async fn write(&self, who: Who, run: WriteRun) -> Answer {
@@ -133,6 +145,12 @@ impl Plane {
         // The writer is gone only while the process ends; then nobody waits for an answer but `write`, which sees it.
         let _ = self.queue.send(message);
     }
+}
+
+/// How an answer comes.
+pub enum Reply {
+    Whole(Bytes),
+    Stream(EventStream),
 }
 
 /// On whose behalf a call runs.

@@ -4,14 +4,16 @@
 use crate::reconcile::{Erased, Of};
 use crate::{Call, Reconciler, Workloads};
 use bytes::Bytes;
+use futures_util::stream::{Stream, StreamExt, once};
+use serde::Serialize;
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use store::{Image, Record, Tables, Tx};
 use wire::model::OperationModel;
-use wire::{Model, Operation};
+use wire::{Model, Operation, eventstream};
 
 /// Encodes an answer outside the writer.
 pub type Encode = Box<dyn FnOnce() -> Result<Bytes, wire::Error> + Send>;
@@ -20,6 +22,11 @@ pub type Encode = Box<dyn FnOnce() -> Result<Bytes, wire::Error> + Send>;
 pub type Answer = Result<Encode, wire::Error>;
 pub type WriteRun = Box<dyn FnOnce(&mut Call, &mut Tx) -> Answer + Send>;
 pub type ReadRun = Box<dyn FnOnce(&mut Call, &Image) -> Answer + Send>;
+/// An answer that lasts: its bytes as they come, for as long as the caller listens.
+pub type EventStream = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+/// The image that was published last, whenever it is asked for.
+pub type Newest = Arc<dyn Fn() -> Arc<Image> + Send + Sync>;
+pub type StreamRun = Box<dyn FnOnce(Call, Newest) -> Result<EventStream, wire::Error> + Send>;
 pub type DataRun = Box<dyn FnOnce(Call, Arc<Image>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send>;
 /// A decoded request, ready to run where it belongs.
 pub enum Prepared {
@@ -29,6 +36,8 @@ pub enum Prepared {
     Read(ReadRun),
     /// Over data that is no rows, with the newest published image beside it.
     Data(DataRun),
+    /// Events as they happen.
+    Stream(StreamRun),
 }
 
 type Prepare = Box<dyn Fn(&'static Model, &[u8]) -> Result<Prepared, wire::Error> + Send + Sync>;
@@ -115,8 +124,38 @@ impl Service {
         self
     }
 
+    /// An operation that answers with events as they happen, each a union of the model.
+    pub fn stream<Op, E, F, Events>(mut self, handler: F) -> Service
+    where
+        Op: Operation + 'static,
+        Op::Input: 'static,
+        E: Into<wire::Error> + 'static,
+        F: Fn(Call, Newest, Op::Input) -> Result<Events, E> + Clone + Send + Sync + 'static,
+        Events: Stream<Item: Serialize> + Send + 'static,
+    {
+        let prepare: Prepare = Box::new(move |model, body| {
+            let (input, handler) = (wire::decode::<Op>(model, body)?, handler.clone());
+            Ok(Prepared::Stream(Box::new(move |call, newest| {
+                let events = handler(call, newest, input).map_err(Into::into)?;
+                // What cannot be encoded ends the answer: its caller asks again.
+                let events = events.map(|event| eventstream::event(&event).ok()).take_while(|event| ready(event.is_some()));
+                let first = once(ready(eventstream::initial_response()));
+                Ok(Box::pin(first.chain(events.filter_map(ready))) as EventStream)
+            })))
+        });
+        self.operations.insert(Op::NAME, prepare);
+        self
+    }
+
     pub fn reconcile<R: Reconciler>(mut self) -> Service {
         self.reconcilers.push(Arc::new(Of::<R>(PhantomData)));
+        self
+    }
+
+    /// In the place of the reconciler of the same name: how the simulator watches what is decided.
+    pub fn reconcile_instead<R: Reconciler>(mut self) -> Service {
+        let place = self.reconcilers.iter_mut().find(|reconciler| reconciler.name() == R::NAME);
+        *place.expect("there is one to take the place of") = Arc::new(Of::<R>(PhantomData));
         self
     }
 

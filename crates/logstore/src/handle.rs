@@ -1,6 +1,6 @@
 //! The store as asynchronous callers have it: what may wait for the disk runs where waiting is allowed.
 
-use crate::EventStore;
+use crate::{EventStore, Tail};
 use std::io;
 use std::sync::Arc;
 
@@ -10,6 +10,10 @@ pub struct Events(Arc<EventStore>);
 impl Events {
     pub fn new(store: EventStore) -> Events {
         Events(Arc::new(store))
+    }
+
+    pub fn tail(&self) -> Tail {
+        self.0.tail()
     }
 
     pub async fn run<T: Send + 'static>(

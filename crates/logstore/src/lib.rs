@@ -7,12 +7,14 @@ mod handle;
 mod query;
 mod segment;
 mod stream;
+mod tail;
 #[cfg(test)]
 mod tests;
 
 pub use frame::Batch;
 pub use handle::Events;
 pub use query::{Found, Key, Page, Query};
+pub use tail::{Appended, Gathered, Tail};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,6 +28,7 @@ pub struct EventStore {
     directory: PathBuf,
     segment_bytes: u64,
     streams: Mutex<BTreeMap<String, Arc<Mutex<Stream>>>>,
+    appended: tail::Sender,
 }
 
 /// What a stream holds. All zero if it holds nothing.
@@ -47,7 +50,7 @@ impl EventStore {
 
     fn with_segments(directory: &Path, segment_bytes: u64) -> io::Result<EventStore> {
         fs::create_dir_all(directory)?;
-        Ok(EventStore { directory: directory.to_owned(), segment_bytes, streams: Mutex::default() })
+        Ok(EventStore { directory: directory.to_owned(), segment_bytes, streams: Mutex::default(), appended: tail::sender() })
     }
 
     /// Returns once the whole batch is on disk; after an error none of it will be seen.
@@ -55,7 +58,15 @@ impl EventStore {
         if batch.is_empty() {
             return Ok(());
         }
-        lock(&self.stream(stream)).append(batch)
+        let frame = batch.encode();
+        lock(&self.stream(stream)).append(&frame)?;
+        tail::tell(&self.appended, stream, frame);
+        Ok(())
+    }
+
+    /// Of all that is appended from now on.
+    pub fn tail(&self) -> Tail {
+        Tail::new(&self.appended)
     }
 
     /// What the last batch that had one was marked with: how far its writer had come.

@@ -1,7 +1,7 @@
 //! The segments of one stream. They are read when the stream is first asked for, and again after a write that failed.
 
 use crate::Summary;
-use crate::frame::{self, Batch};
+use crate::frame;
 use crate::query::Part;
 use crate::segment::{self, Segment};
 use std::fs::{self, File};
@@ -21,8 +21,9 @@ impl Stream {
         Stream { directory, segment_bytes, segments: None, file: None }
     }
 
-    pub fn append(&mut self, batch: Batch) -> io::Result<()> {
-        let written = self.write(&batch.encode());
+    /// A whole frame.
+    pub fn append(&mut self, frame: &[u8]) -> io::Result<()> {
+        let written = self.write(frame);
         if written.is_err() {
             // How much of it is on disk is not known: what is whole is found by looking.
             (self.segments, self.file) = (None, None);

@@ -138,7 +138,7 @@ impl Plane {
                 return Some(parsed(run(&mut caller, self.image()?).and_then(|encode| encode())));
             }
             Ok(Prepared::Write(run)) => run,
-            Ok(Prepared::Data(_)) => unreachable!("all that ECS keeps is rows"),
+            Ok(Prepared::Data(_) | Prepared::Stream(_)) => unreachable!("all that ECS keeps is rows"),
         };
         let answers = Arc::clone(&self.answers);
         let answer = move |result: Result<kernel::service::Encode, wire::Error>| {

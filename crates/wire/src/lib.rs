@@ -5,6 +5,7 @@ mod blob;
 mod conform;
 mod enumeration;
 mod error;
+pub mod eventstream;
 pub mod model;
 pub mod protocol;
 mod redacted;
@@ -17,7 +18,7 @@ mod timestamp;
 pub use blob::Blob;
 pub use error::{Error, Fault};
 pub use model::Model;
-pub use protocol::{Protocol, decode, encode, error_response, response};
+pub use protocol::{Protocol, decode, encode, error_response, response, stream_response};
 pub use redacted::redacted;
 pub use timestamp::Timestamp;
 

@@ -3,7 +3,7 @@
 
 mod json;
 
-use crate::{Error, Model, Operation};
+use crate::{Error, Model, Operation, eventstream};
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
@@ -38,7 +38,14 @@ pub fn encode(model: &Model, output: &impl Serialize) -> Result<Bytes, Error> {
 /// A successful answer around a body that `encode` made.
 pub fn response(protocol: Protocol, request_id: &str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
-    describe(&mut response, protocol, request_id);
+    describe(&mut response, protocol.content_type(), request_id);
+    response
+}
+
+/// A successful answer whose events come as they happen.
+pub fn stream_response<B>(request_id: &str, body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    describe(&mut response, eventstream::CONTENT_TYPE, request_id);
     response
 }
 
@@ -46,15 +53,15 @@ pub fn response(protocol: Protocol, request_id: &str, body: Bytes) -> Response<B
 pub fn error_response(protocol: Protocol, request_id: &str, error: &Error) -> Response<Bytes> {
     let mut response = Response::new(json::encode_error(error));
     *response.status_mut() = http::StatusCode::from_u16(error.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    describe(&mut response, protocol, request_id);
+    describe(&mut response, protocol.content_type(), request_id);
     if let Ok(code) = HeaderValue::from_str(&error.code) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
 }
 
-fn describe(response: &mut Response<Bytes>, protocol: Protocol, request_id: &str) {
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(protocol.content_type()));
+fn describe<B>(response: &mut Response<B>, content_type: &'static str, request_id: &str) {
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert("x-amzn-requestid", id);
     }

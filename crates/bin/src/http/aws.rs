@@ -3,12 +3,10 @@
 use super::body::{self, Body, ReadError};
 use crate::compose::Server;
 use base::{Rng, limits};
-use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use kernel::plane::Who;
+use kernel::plane::{Reply, Who};
 use std::sync::Arc;
 use wire::route::{self, Route};
 use wire::{Error, Protocol, sigv4};
@@ -16,14 +14,14 @@ use wire::{Error, Protocol, sigv4};
 pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<Body> {
     let request_id = Rng::from_os().uuid();
     let (protocol, result) = run(server, request, &request_id).await;
-    let response = match result {
-        Ok(body) => wire::response(protocol, &request_id, body),
-        Err(error) => wire::error_response(protocol, &request_id, &error),
-    };
-    response.map(|bytes| http_body_util::Full::new(bytes).boxed_unsync())
+    match result {
+        Ok(Reply::Whole(bytes)) => wire::response(protocol, &request_id, bytes).map(body::full),
+        Ok(Reply::Stream(events)) => wire::stream_response(&request_id, body::events(events)),
+        Err(error) => wire::error_response(protocol, &request_id, &error).map(body::full),
+    }
 }
 
-async fn run(server: &Server, request: Request<Incoming>, request_id: &str) -> (Protocol, Result<Bytes, Error>) {
+async fn run(server: &Server, request: Request<Incoming>, request_id: &str) -> (Protocol, Result<Reply, Error>) {
     let (head, incoming) = request.into_parts();
     let body = match body::read(incoming, limits::REQUEST_BODY_BYTES).await {
         Ok(body) => body,
@@ -38,11 +36,11 @@ async fn run(server: &Server, request: Request<Incoming>, request_id: &str) -> (
     (target.model.protocol, call(server, &head, target, request_id, &body).await)
 }
 
-async fn call(server: &Server, head: &Parts, target: Route, request_id: &str, body: &[u8]) -> Result<Bytes, Error> {
+async fn call(server: &Server, head: &Parts, target: Route, request_id: &str, body: &[u8]) -> Result<Reply, Error> {
     let now = server.plane.clock().now();
     let identity = sigv4::verify(head, body, now, |key| server.keys.secret(key))?;
     identity.must_be_for(target.model)?;
     let (scope, caller) = (server.keys.scope(&identity), server.keys.caller(&identity));
     let who = Who { scope, caller, request_id: request_id.to_owned() };
-    server.plane.call(target.model, target.operation.name, who, body).await
+    server.plane.answer(target.model, target.operation.name, who, body).await
 }

@@ -1,9 +1,11 @@
 //! Bodies in and out: bounded when read whole, streamed when they last.
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
+use kernel::service::EventStream;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -30,6 +32,10 @@ pub fn streamed() -> (mpsc::Sender<Bytes>, Body) {
         receiver.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     });
     (sender, StreamBody::new(frames).boxed_unsync())
+}
+
+pub fn events(events: EventStream) -> Body {
+    StreamBody::new(events.map(|bytes| Ok(Frame::data(bytes)))).boxed_unsync()
 }
 
 pub async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ReadError> {

@@ -81,7 +81,7 @@ impl Plane {
                 self.group(vec![core::transaction(who(), run, answer)]);
                 receiver.recv().expect("the work is settled")
             }
-            Prepared::Data(_) => unreachable!("all that ECS keeps is rows"),
+            Prepared::Data(_) | Prepared::Stream(_) => unreachable!("all that ECS keeps is rows"),
         };
         let encode = encode.map_err(|error| error.to_string())?;
         let bytes = encode().map_err(|error| error.to_string())?;

@@ -18,6 +18,8 @@ use store::Image;
 
 /// `events` is where what is no row is kept.
 pub fn service(events: &Events) -> Service {
+    let tailed = events.clone();
+    let start_live_tail = move |call, newest, input| events::start_live_tail(&tailed, call, newest, input);
     Service::new(&api::MODEL)
         .on::<api::CreateLogGroup, _>(group::create_log_group)
         .on::<api::CreateLogStream, _>(stream::create_log_stream)
@@ -36,6 +38,7 @@ pub fn service(events: &Events) -> Service {
         .data::<api::FilterLogEvents, _, _, _>(over(events, events::filter_log_events))
         .data::<api::GetLogEvents, _, _, _>(over(events, events::get_log_events))
         .data::<api::PutLogEvents, _, _, _>(over(events, events::put_log_events))
+        .stream::<api::StartLiveTail, _, _, _>(start_live_tail)
         .table::<group::LogGroup>()
         .table::<stream::LogStream>()
 }

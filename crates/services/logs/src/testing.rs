@@ -48,6 +48,7 @@ impl Plane {
                 settles.into_iter().for_each(|settle| settle(&kept));
                 receiver.recv().expect("the work is settled")?
             }
+            Prepared::Stream(_) => unreachable!("tests of tails listen to real servers"),
             Prepared::Data(run) => {
                 let call = who().call(self.now, Rng::from_seed(0));
                 self.runtime.block_on(run(call, Arc::new(self.core.image().clone())))?

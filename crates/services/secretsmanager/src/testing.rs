@@ -57,7 +57,7 @@ impl Plane {
                 settles.into_iter().for_each(|settle| settle(&kept));
                 receiver.recv().expect("the work is settled")?
             }
-            Prepared::Data(_) => unreachable!("everything is in rows"),
+            Prepared::Data(_) | Prepared::Stream(_) => unreachable!("everything is in rows"),
         };
         let bytes = encode()?;
         Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("answers are JSON") })

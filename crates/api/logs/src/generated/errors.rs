@@ -5,7 +5,9 @@ use super::{enums::*, shapes::*};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Error {
+    AccessDenied { message: String },
     DataAlreadyAccepted { message: String, expected_sequence_token: Option<String> },
+    InvalidOperation { message: String },
     InvalidParameter { message: String },
     InvalidSequenceToken { message: String, expected_sequence_token: Option<String> },
     LimitExceeded { message: String },
@@ -19,8 +21,16 @@ pub enum Error {
 }
 
 impl Error {
+    pub fn access_denied(message: impl Into<String>) -> Error {
+        Error::AccessDenied { message: message.into() }
+    }
+
     pub fn data_already_accepted(message: impl Into<String>, expected_sequence_token: Option<String>) -> Error {
         Error::DataAlreadyAccepted { message: message.into(), expected_sequence_token }
+    }
+
+    pub fn invalid_operation(message: impl Into<String>) -> Error {
+        Error::InvalidOperation { message: message.into() }
     }
 
     pub fn invalid_parameter(message: impl Into<String>) -> Error {
@@ -66,7 +76,9 @@ impl Error {
     /// The exception's name on the wire.
     pub fn code(&self) -> &'static str {
         match self {
+            Error::AccessDenied { .. } => "AccessDeniedException",
             Error::DataAlreadyAccepted { .. } => "DataAlreadyAcceptedException",
+            Error::InvalidOperation { .. } => "InvalidOperationException",
             Error::InvalidParameter { .. } => "InvalidParameterException",
             Error::InvalidSequenceToken { .. } => "InvalidSequenceTokenException",
             Error::LimitExceeded { .. } => "LimitExceededException",
@@ -82,7 +94,9 @@ impl Error {
 
     pub fn message(&self) -> &str {
         match self {
-            Error::DataAlreadyAccepted { message, .. }
+            Error::AccessDenied { message, .. }
+            | Error::DataAlreadyAccepted { message, .. }
+            | Error::InvalidOperation { message, .. }
             | Error::InvalidParameter { message, .. }
             | Error::InvalidSequenceToken { message, .. }
             | Error::LimitExceeded { message, .. }

@@ -202,6 +202,22 @@ static OPERATIONS: &[OperationModel] = &[
         paginator: None,
     },
     OperationModel {
+        name: "StartLiveTail",
+        method: "POST",
+        uri: "/",
+        input: Some(&START_LIVE_TAIL_REQUEST),
+        output: Some(&START_LIVE_TAIL_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            "AccessDeniedException",
+            "InvalidParameterException",
+            "ResourceNotFoundException",
+            "LimitExceededException",
+            "InvalidOperationException",
+        ],
+        paginator: None,
+    },
+    OperationModel {
         name: "TagLogGroup",
         method: "POST",
         uri: "/",
@@ -490,6 +506,8 @@ static INPUT_LOG_STREAM_NAMES: Shape =
 
 static INTERLEAVED: Shape = Shape::new("Interleaved", Kind::Boolean);
 
+static IS_SAMPLED: Shape = Shape::new("IsSampled", Kind::Boolean);
+
 static KMS_KEY_ID: Shape = Shape { max: Some(256.0), ..Shape::new("KmsKeyId", Kind::String) };
 
 static LIST_TAGS_FOR_RESOURCE_REQUEST: Shape =
@@ -503,6 +521,43 @@ static LIST_TAGS_LOG_GROUP_REQUEST: Shape =
 
 static LIST_TAGS_LOG_GROUP_RESPONSE: Shape =
     Shape::new("ListTagsLogGroupResponse", Kind::Structure(&[Member::optional("tags", &TAGS)]));
+
+static LIVE_TAIL_SESSION_LOG_EVENT: Shape = Shape::new(
+    "LiveTailSessionLogEvent",
+    Kind::Structure(&[
+        Member::optional("logStreamName", &LOG_STREAM_NAME),
+        Member::optional("logGroupIdentifier", &LOG_GROUP_IDENTIFIER),
+        Member::optional("message", &EVENT_MESSAGE),
+        Member::optional("timestamp", &TIMESTAMP),
+        Member::optional("ingestionTime", &TIMESTAMP),
+    ]),
+);
+
+static LIVE_TAIL_SESSION_METADATA: Shape =
+    Shape::new("LiveTailSessionMetadata", Kind::Structure(&[Member::optional("sampled", &IS_SAMPLED)]));
+
+static LIVE_TAIL_SESSION_RESULTS: Shape =
+    Shape::new("LiveTailSessionResults", Kind::List(Member::item(&LIVE_TAIL_SESSION_LOG_EVENT)));
+
+static LIVE_TAIL_SESSION_START: Shape = Shape::new(
+    "LiveTailSessionStart",
+    Kind::Structure(&[
+        Member::optional("requestId", &REQUEST_ID),
+        Member::optional("sessionId", &SESSION_ID),
+        Member::optional("logGroupIdentifiers", &START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS),
+        Member::optional("logStreamNames", &INPUT_LOG_STREAM_NAMES),
+        Member::optional("logStreamNamePrefixes", &INPUT_LOG_STREAM_NAMES),
+        Member::optional("logEventFilterPattern", &FILTER_PATTERN),
+    ]),
+);
+
+static LIVE_TAIL_SESSION_UPDATE: Shape = Shape::new(
+    "LiveTailSessionUpdate",
+    Kind::Structure(&[
+        Member::optional("sessionMetadata", &LIVE_TAIL_SESSION_METADATA),
+        Member::optional("sessionResults", &LIVE_TAIL_SESSION_RESULTS),
+    ]),
+);
 
 static LOG_EVENT_INDEX: Shape = Shape::new("LogEventIndex", Kind::Integer);
 
@@ -581,6 +636,8 @@ static LOG_STREAM_SEARCHED_COMPLETELY: Shape = Shape::new("LogStreamSearchedComp
 
 static LOG_STREAMS: Shape = Shape::new("LogStreams", Kind::List(Member::item(&LOG_STREAM)));
 
+static MESSAGE: Shape = Shape::new("Message", Kind::String);
+
 static NEXT_TOKEN: Shape = Shape { min: Some(1.0), ..Shape::new("NextToken", Kind::String) };
 
 static ORDER_BY: Shape = Shape { values: &["LogStreamName", "LastEventTime"], ..Shape::new("OrderBy", Kind::String) };
@@ -635,6 +692,8 @@ static REJECTED_LOG_EVENTS_INFO: Shape = Shape::new(
     ]),
 );
 
+static REQUEST_ID: Shape = Shape { min: Some(0.0), max: Some(256.0), ..Shape::new("RequestId", Kind::String) };
+
 static SEARCHED_LOG_STREAM: Shape = Shape::new(
     "SearchedLogStream",
     Kind::Structure(&[
@@ -647,7 +706,44 @@ static SEARCHED_LOG_STREAMS: Shape = Shape::new("SearchedLogStreams", Kind::List
 
 static SEQUENCE_TOKEN: Shape = Shape { min: Some(1.0), ..Shape::new("SequenceToken", Kind::String) };
 
+static SESSION_ID: Shape = Shape { min: Some(0.0), max: Some(256.0), ..Shape::new("SessionId", Kind::String) };
+
+static SESSION_STREAMING_EXCEPTION: Shape =
+    Shape::new("SessionStreamingException", Kind::Structure(&[Member::optional("message", &MESSAGE)]));
+
+static SESSION_TIMEOUT_EXCEPTION: Shape =
+    Shape::new("SessionTimeoutException", Kind::Structure(&[Member::optional("message", &MESSAGE)]));
+
 static START_FROM_HEAD: Shape = Shape::new("StartFromHead", Kind::Boolean);
+
+static START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS: Shape = Shape {
+    min: Some(1.0),
+    max: Some(10.0),
+    ..Shape::new("StartLiveTailLogGroupIdentifiers", Kind::List(Member::item(&LOG_GROUP_IDENTIFIER)))
+};
+
+static START_LIVE_TAIL_REQUEST: Shape = Shape::new(
+    "StartLiveTailRequest",
+    Kind::Structure(&[
+        Member::required("logGroupIdentifiers", &START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS),
+        Member::optional("logStreamNames", &INPUT_LOG_STREAM_NAMES),
+        Member::optional("logStreamNamePrefixes", &INPUT_LOG_STREAM_NAMES),
+        Member::optional("logEventFilterPattern", &FILTER_PATTERN),
+    ]),
+);
+
+static START_LIVE_TAIL_RESPONSE: Shape =
+    Shape::new("StartLiveTailResponse", Kind::Structure(&[Member::optional("responseStream", &START_LIVE_TAIL_RESPONSE_STREAM)]));
+
+static START_LIVE_TAIL_RESPONSE_STREAM: Shape = Shape::new(
+    "StartLiveTailResponseStream",
+    Kind::Structure(&[
+        Member::optional("sessionStart", &LIVE_TAIL_SESSION_START),
+        Member::optional("sessionUpdate", &LIVE_TAIL_SESSION_UPDATE),
+        Member::optional("SessionTimeoutException", &SESSION_TIMEOUT_EXCEPTION),
+        Member::optional("SessionStreamingException", &SESSION_STREAMING_EXCEPTION),
+    ]),
+);
 
 static STORED_BYTES: Shape = Shape { min: Some(0.0), ..Shape::new("StoredBytes", Kind::Long) };
 

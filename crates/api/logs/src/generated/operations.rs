@@ -107,6 +107,14 @@ impl Operation for PutRetentionPolicy {
     type Output = wire::Empty;
 }
 
+pub struct StartLiveTail;
+
+impl Operation for StartLiveTail {
+    const NAME: &'static str = "StartLiveTail";
+    type Input = shapes::StartLiveTailRequest;
+    type Output = shapes::StartLiveTailResponse;
+}
+
 pub struct TagLogGroup;
 
 impl Operation for TagLogGroup {
@@ -154,6 +162,7 @@ pub fn each_operation(visitor: &mut impl EachOperation) {
     visitor.operation::<ListTagsLogGroup>();
     visitor.operation::<PutLogEvents>();
     visitor.operation::<PutRetentionPolicy>();
+    visitor.operation::<StartLiveTail>();
     visitor.operation::<TagLogGroup>();
     visitor.operation::<TagResource>();
     visitor.operation::<UntagLogGroup>();

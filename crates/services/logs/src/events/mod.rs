@@ -2,12 +2,14 @@
 
 mod filter;
 mod get;
+mod live;
 mod put;
 #[cfg(test)]
 mod tests;
 
 pub use filter::filter_log_events;
 pub use get::get_log_events;
+pub use live::start_live_tail;
 pub use put::put_log_events;
 
 use api_logs::Error;
