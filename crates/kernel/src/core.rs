@@ -88,7 +88,7 @@ impl Core {
         self.joining.retain(|joining| *joining != node || matches!(word, Word::Report(_)));
         match word {
             Word::Joined(_) => self.joining.push(node.clone()),
-            Word::Left => self.dispatcher.left(&node),
+            Word::Left | Word::Gone => self.dispatcher.left(&node),
             Word::Report(_) => {}
         }
         self.words.hear(node, word);

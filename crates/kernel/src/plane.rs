@@ -28,6 +28,7 @@ enum Message {
     Work(Work),
     Joined(NodeFacts, SendAssign),
     Left(NodeId),
+    Gone(NodeId),
     Report(NodeId, Report),
     Reset(oneshot::Sender<Result<(), wire::Error>>),
     Stop,
@@ -125,6 +126,11 @@ impl Plane {
         self.send(Message::Left(node));
     }
 
+    /// A node is known to be dead, with all that it ran.
+    pub fn gone(&self, node: NodeId) {
+        self.send(Message::Gone(node));
+    }
+
     pub fn report(&self, node: NodeId, report: Report) {
         self.send(Message::Report(node, report));
     }
@@ -215,6 +221,10 @@ impl Writer {
             Message::Left(node) => {
                 self.nodes.remove(&node);
                 self.core.hear(node, Word::Left);
+            }
+            Message::Gone(node) => {
+                self.nodes.remove(&node);
+                self.core.hear(node, Word::Gone);
             }
             Message::Report(node, report) => self.core.hear(node, Word::Report(report)),
             Message::Reset(answer) => {

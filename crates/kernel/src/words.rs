@@ -1,15 +1,18 @@
 //! What nodes say, until a commit has kept it. A node says what is so once, when it becomes so: a full disk must not make the
-//! plane forget it. Each word replaces the older ones of its kind, so what waits here is never more than two a node.
+//! plane forget it. Each word replaces the older ones of its kind, and a node's end all before it: what waits here is never
+//! more than three a node.
 
 use crate::{Call, Workloads};
 use store::Tx;
 use workload::{NodeFacts, NodeId, Report};
 
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // no more than two a node wait
+#[allow(clippy::large_enum_variant)] // no more than three a node wait
 pub enum Word {
     Joined(NodeFacts),
     Left,
+    /// Not said by the node, which is dead, but by who knows.
+    Gone,
     Report(Report),
 }
 
@@ -18,7 +21,11 @@ pub(crate) struct Words(Vec<(NodeId, Word)>);
 
 impl Word {
     fn replaces(&self, older: &Word) -> bool {
-        matches!(self, Word::Report(_)) == matches!(older, Word::Report(_))
+        match (self, older) {
+            (Word::Gone, _) => true,
+            (_, Word::Gone) => false,
+            _ => matches!(self, Word::Report(_)) == matches!(older, Word::Report(_)),
+        }
     }
 }
 
@@ -33,6 +40,7 @@ impl Words {
             match word {
                 Word::Joined(facts) => (workloads.joined)(call, tx, facts),
                 Word::Left => (workloads.left)(call, tx, node),
+                Word::Gone => (workloads.gone)(call, tx, node),
                 Word::Report(report) => (workloads.report)(call, tx, node, report),
             }
         }
@@ -61,8 +69,12 @@ mod tests {
         let line = |(node, word): &(NodeId, Word)| match word {
             Word::Joined(_) => format!("{node} joined"),
             Word::Left => format!("{node} left"),
+            Word::Gone => format!("{node} gone"),
             Word::Report(report) => format!("{node} {}", report.seen),
         };
         assert_eq!(words.0.iter().map(line).collect::<Vec<_>>(), ["a joined", "a 2", "b left"]);
+        let said = [Word::Gone, Word::Joined(NodeFacts::default()), report(3), Word::Left];
+        said.into_iter().for_each(|word| words.hear("a".into(), word));
+        assert_eq!(words.0.iter().map(line).collect::<Vec<_>>(), ["b left", "a gone", "a 3", "a left"]);
     }
 }

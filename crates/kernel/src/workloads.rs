@@ -19,5 +19,7 @@ pub struct Workloads {
     pub joined: fn(&mut Call, &mut Tx, &NodeFacts),
     /// A node's connection is gone.
     pub left: fn(&mut Call, &mut Tx, &NodeId),
+    /// A node is known to be dead, with all that it ran.
+    pub gone: fn(&mut Call, &mut Tx, &NodeId),
     pub report: fn(&mut Call, &mut Tx, &NodeId, &Report),
 }

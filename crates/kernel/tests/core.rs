@@ -116,6 +116,7 @@ const NODES: Workloads = Workloads {
     connected: |image| image.scan::<Counter>().filter(|one| one.value == 100).map(|one| one.name.clone()).collect(),
     joined: |call, tx, facts| tx.put(Counter { name: facts.id.clone(), value: 100, at: call.now }),
     left: |call, tx, node| tx.put(Counter { name: node.clone(), value: 200, at: call.now }),
+    gone: |call, tx, node| tx.put(Counter { name: node.clone(), value: 400, at: call.now }),
     report: |call, tx, node, _| tx.put(Counter { name: node.clone(), value: 300, at: call.now }),
 };
 
@@ -213,6 +214,22 @@ fn what_a_node_says_is_not_lost_with_the_group_it_came_in() {
     }
     group(&mut core, 1_000, &[]);
     assert_eq!(values(core.image()), "n=300 ");
+}
+
+#[test]
+fn a_nodes_end_is_not_lost_with_the_group_it_came_in_nor_by_its_coming_back() {
+    let disk = Mem::new();
+    let mut core = open(&disk);
+    core.hear("n".into(), Word::Gone);
+    disk.fail_next();
+    group(&mut core, 0, &[]);
+    core.hear("n".into(), Word::Joined(NodeFacts { id: "n".into(), ..NodeFacts::default() }));
+    disk.fail_next();
+    group(&mut core, 1_000, &[]);
+    assert_eq!((group(&mut core, 2_000, &[]).0.changes.len(), values(core.image())), (1, "n=100 ".into()));
+    core.hear("n".into(), Word::Gone);
+    group(&mut core, 3_000, &[]);
+    assert_eq!(values(core.image()), "n=400 ");
 }
 
 #[test]

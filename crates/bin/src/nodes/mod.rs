@@ -41,7 +41,7 @@ pub struct Common {
     pub references: Arc<dyn References>,
 }
 
-pub struct Nodes(Vec<Node>);
+pub struct Nodes(Vec<Arc<Node>>);
 
 /// Says so when an agent dies.
 pub struct Failures(mpsc::UnboundedReceiver<()>);
@@ -55,16 +55,16 @@ impl Nodes {
         let shared = Arc::new(Shared { range: range(&common.config, &places)?, common, failures });
         let mut nodes = Vec::new();
         for place in places {
-            nodes.push(Node::take_up(Arc::clone(&shared), place).await?);
+            nodes.push(Arc::new(Node::take_up(Arc::clone(&shared), place).await?));
         }
         Ok((Nodes(nodes), Failures(failed)))
     }
 
-    pub fn all(&self) -> &[Node] {
+    pub fn all(&self) -> &[Arc<Node>] {
         &self.0
     }
 
-    pub fn named(&self, name: &str) -> Option<&Node> {
+    pub fn named(&self, name: &str) -> Option<&Arc<Node>> {
         self.0.iter().find(|node| node.place.name == name)
     }
 
@@ -75,7 +75,7 @@ impl Nodes {
 
     /// Where the questions of containers are answered.
     pub fn asked(&self) -> Vec<metadata::Node> {
-        self.0.iter().filter_map(Node::asked).collect()
+        self.0.iter().filter_map(|node| node.asked()).collect()
     }
 
     /// The other way round: what the first one changed for all of them, it takes back when nobody else is left.

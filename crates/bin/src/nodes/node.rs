@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::metadata;
 use agent::Agent;
 use anyhow::Context;
-use ecs::node::Gone;
 use ecs::task::Task;
 use futures_util::future::join_all;
 use net::Network;
@@ -101,6 +100,8 @@ impl Node {
         if !self.is_stopped() {
             return Ok(());
         }
+        // What somebody began to stop and could not end.
+        self.clear().await?;
         let (_, alive) = boot(&self.shared, &self.place, &network).await?;
         std::fs::remove_file(mark(&self.place)).context("taking the mark of a stopped node away")?;
         self.parts().alive = Some(alive);
@@ -121,30 +122,27 @@ impl Node {
         leave_network(network).await;
     }
 
-    /// Ends what is left of a dead machine, then tells the plane: nothing is replaced while it still runs.
+    /// Nothing is replaced while it still runs: the plane is told last.
     async fn bury(&self) -> anyhow::Result<()> {
+        self.clear().await?;
+        let (id, mut rows) = (&self.id, Watch::new(&self.shared.common.plane));
+        self.shared.common.plane.gone(id.clone());
+        rows.until(|image| !is_connected(image, id) && image.by::<Task>("node", id).next().is_none()).await
+    }
+
+    /// Ends what is left of a dead machine.
+    async fn clear(&self) -> anyhow::Result<()> {
         let runtime = OciRuntime::new(oci(&self.shared.common.config, &self.place))?;
-        while let (tasks, _) = runtime.list().await?
-            && !tasks.is_empty()
-        {
-            for closed in join_all(tasks.iter().map(|task| runtime.close(task))).await {
-                closed?;
-            }
+        let (tasks, _) = runtime.list().await?;
+        for closed in join_all(tasks.iter().map(|task| runtime.close(task))).await {
+            closed?;
         }
         leave_groups(&runtime);
         let network = self.parts().network.clone().context("the server is ending")?;
         for attachment in network.list().await? {
             network.detach(&attachment.id).await?;
         }
-        self.tell().await
-    }
-
-    async fn tell(&self) -> anyhow::Result<()> {
-        let (id, mut rows) = (self.id.clone(), Watch::new(&self.shared.common.plane));
-        rows.until(|image| !is_connected(image, &id)).await?;
-        let node = id.clone();
-        self.shared.common.plane.internal(move |call, tx| ecs::node::gone(call, tx, &node, Gone::Stopped));
-        rows.until(|image| image.by::<Task>("node", &id).next().is_none()).await
+        Ok(())
     }
 
     fn parts(&self) -> MutexGuard<'_, Parts> {

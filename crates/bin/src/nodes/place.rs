@@ -121,14 +121,22 @@ mod tests {
 
     #[test]
     fn nodes_share_nothing_but_the_beginnings_of_their_names() {
-        check("2", DATA_DIR, expect![[r#"
+        check(
+            "2",
+            DATA_DIR,
+            expect![[r#"
             node-1 /var/lib/slipway/nodes/node-1 us-east-1a slipway/node-1 slipway-node-1 slw1 Some(1)
             node-2 /var/lib/slipway/nodes/node-2 us-east-1b slipway/node-2 slipway-node-2 slw2 Some(2)
-        "#]]);
-        check("2", "/nowhere", expect![[r#"
+        "#]],
+        );
+        check(
+            "2",
+            "/nowhere",
+            expect![[r#"
             node-1 /nowhere/nodes/node-1 us-east-1a slipway-0eb8/node-1 slipway-0eb8-node-1 sl0eb81 Some(1)
             node-2 /nowhere/nodes/node-2 us-east-1b slipway-0eb8/node-2 slipway-0eb8-node-2 sl0eb82 Some(2)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

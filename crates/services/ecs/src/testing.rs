@@ -108,6 +108,13 @@ impl Plane {
         self.sent.remove(node);
     }
 
+    /// It is known to be dead.
+    pub fn die(&mut self, node: &str) {
+        self.core.hear(node.into(), Word::Gone);
+        self.group(Vec::new());
+        self.sent.remove(node);
+    }
+
     pub fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
         self.group(Vec::new());

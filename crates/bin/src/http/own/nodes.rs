@@ -9,6 +9,7 @@ use ecs::node::{Ledger, Node};
 use ecs::task::{Last, Task};
 use hyper::StatusCode;
 use serde::Serialize;
+use std::sync::Arc;
 use store::Image;
 
 #[derive(Serialize)]
@@ -52,16 +53,20 @@ pub fn list(server: &Server, scope: &Scope) -> Answer {
 }
 
 /// `NAME/stop` or `NAME/start`.
-pub async fn switch(server: &Server, scope: &Scope, path: &str) -> Answer {
+pub async fn switch(server: &Arc<Server>, scope: &Scope, path: &str) -> Answer {
     let (name, verb) = path.split_once('/').unwrap_or((path, ""));
-    let Some(node) = server.nodes.named(name) else { return refused(StatusCode::NOT_FOUND, format!("no node {name}")) };
-    let done = match verb {
-        "stop" => node.stop().await,
-        "start" => node.start().await,
-        _ => return refused(StatusCode::NOT_FOUND, "no such endpoint"),
+    let Some(node) = server.nodes.named(name).cloned() else {
+        return refused(StatusCode::NOT_FOUND, format!("no node {name}"));
     };
+    // Also if who asked goes away meanwhile: half a stop is worse than none.
+    let (done, node) = match verb {
+        "stop" => tokio::spawn(async move { (node.stop().await, node) }).await,
+        "start" => tokio::spawn(async move { (node.start().await, node) }).await,
+        _ => return refused(StatusCode::NOT_FOUND, "no such endpoint"),
+    }
+    .map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     done.map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, format!("{name}: {error:#}")))?;
-    Ok(json(&shown(node, &server.plane.image(), scope)))
+    Ok(json(&shown(&node, &server.plane.image(), scope)))
 }
 
 fn shown(node: &nodes::Node, image: &Image, scope: &Scope) -> Shown {

@@ -28,6 +28,11 @@ pub fn gone(call: &mut Call, tx: &mut Tx, node: &NodeId, how: Gone) {
     }
 }
 
+/// As the word for it has it.
+pub fn stopped(call: &mut Call, tx: &mut Tx, node: &NodeId) {
+    gone(call, tx, node, Gone::Stopped);
+}
+
 /// As ECS says it of a host of EC2.
 fn sentence(node: &NodeId, how: Gone) -> String {
     match how {
@@ -85,7 +90,7 @@ mod tests {
         let first = running.rsplit('/').next().unwrap().to_owned();
         plane.report("n1", |spec| Some(status(spec, if spec.id == first { TaskPhase::Running } else { TaskPhase::Pending })));
         plane.report("n2", obedient);
-        plane.internal(|call, tx| gone(call, tx, &"n1".to_owned(), Gone::Stopped));
+        plane.die("n1");
         let ended = "STOPPED TerminationNotice Host EC2 (instance n1) stopped.";
         assert_eq!([told(&mut plane, &running), told(&mut plane, &pending)], [ended, ended]);
         assert_eq!(told(&mut plane, &elsewhere), "RUNNING  ");
@@ -98,7 +103,7 @@ mod tests {
         let task = on(&mut plane, "n1");
         plane.report("n1", obedient);
         plane.ok("StopTask", json!({ "task": task, "reason": "enough" }));
-        plane.internal(|call, tx| gone(call, tx, &"n1".to_owned(), Gone::Stopped));
+        plane.die("n1");
         assert_eq!(told(&mut plane, &task), "STOPPED UserInitiated enough");
     }
 
@@ -106,7 +111,7 @@ mod tests {
     fn a_stopped_node_comes_back_as_the_same_instance_and_takes_tasks() {
         let mut plane = plane();
         let before = on(&mut plane, "n1");
-        plane.internal(|call, tx| gone(call, tx, &"n1".to_owned(), Gone::Stopped));
+        plane.die("n1");
         plane.join(facts("n1"));
         plane.report("n1", |_| None);
         let again = on(&mut plane, "n1");

@@ -8,7 +8,7 @@ pub mod ledger;
 
 pub use connection::{connected, joined, left};
 pub use freed::Freed;
-pub use gone::{Gone, gone};
+pub use gone::{Gone, gone, stopped};
 pub use ledger::Ledger;
 
 use serde::{Deserialize, Serialize};

@@ -7,8 +7,8 @@ use store::{Change, Image, Key, Record};
 use workload::{Desired, NodeId, TaskSpec};
 
 pub fn workloads() -> Workloads {
-    let (connected, joined, left) = (node::connected, node::joined, node::left);
-    Workloads { concerns, assigned, compile, connected, joined, left, report: report::report }
+    let (connected, joined, left, gone) = (node::connected, node::joined, node::left, node::stopped);
+    Workloads { concerns, assigned, compile, connected, joined, left, gone, report: report::report }
 }
 
 /// A task that is gone was STOPPED before, and no longer in any set.

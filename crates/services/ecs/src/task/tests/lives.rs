@@ -33,7 +33,7 @@ fn tasks(plane: &Plane) -> BTreeMap<String, Task> {
 fn live(plane: &mut Plane, rng: &mut Rng) {
     let node = *rng.pick(&NODES).unwrap();
     let seed = rng.next_u64();
-    match rng.below(12) {
+    match rng.below(13) {
         0..=2 => {
             let family = rng.pick(&["job", "web"]).unwrap();
             let group = rng.pick(&["g", "h"]).unwrap();
@@ -49,6 +49,7 @@ fn live(plane: &mut Plane, rng: &mut Rng) {
         5 => plane.leave(node),
         6 => plane.join(facts(node)),
         7 => plane.restart(),
+        8 => plane.die(node),
         _ => drop(plane.report(node, |spec| anything(spec, seed))),
     }
 }
