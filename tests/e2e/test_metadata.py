@@ -42,6 +42,8 @@ class Asker:
         containers = (self.container(**(members or {})), *others)
         self.task = run(ecs, register(ecs, family, *containers, volumes=volumes, **task), **(run_with or {}))
         self.described = wait(ecs, "running", self.task)
+        # RUNNING is said once its program runs: what it notes at its start is there when it answers.
+        self.told()
         return self
 
     def ask(self, question):

@@ -1,6 +1,7 @@
 //! A task: one run of a task definition. Its record, and the operations on it, a file each.
 
 pub mod assign;
+mod bindings;
 pub mod capacity;
 mod claim;
 pub mod compile;

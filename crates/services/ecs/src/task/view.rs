@@ -1,12 +1,12 @@
 //! A task as callers of the API see it, with every member AWS always sends, empty ones included. Pure; stores nothing.
 
-use super::Task;
 use super::overrides::Overrides;
+use super::{Task, bindings};
 use crate::node::Node;
 use api_ecs as api;
 use store::Image;
 use wire::Timestamp;
-use workload::{Address, Binding, ContainerPhase, ContainerStatus, Desired, Health, Protocol, TaskPhase};
+use workload::{Address, ContainerPhase, ContainerStatus, Desired, Health, TaskPhase};
 
 pub fn view(task: &Task, image: &Image) -> api::Task {
     let definition = task.definition(image).map(|row| &row.definition);
@@ -135,7 +135,7 @@ fn container(task: &Task, declared: &api::ContainerDefinition, overrides: &Overr
         last_status: Some(phase_name(phase).to_owned()),
         exit_code: status.exit_code,
         reason: status.reason.clone(),
-        network_bindings: Some(status.bindings.iter().map(binding).collect()),
+        network_bindings: Some(bindings::view(declared, &status.bindings)),
         network_interfaces: Some(interface(task).into_iter().collect()),
         health_status: Some(health_name(health)),
         cpu: Some(overrides.cpu_of(declared).to_string()),
@@ -169,20 +169,6 @@ fn health(definition: Option<&api::TaskDefinition>, containers: &[api::Container
     let any = |health| healths.contains(&health).then_some(health);
     let unhealthy = any(api::HealthStatus::Unhealthy).or_else(|| any(api::HealthStatus::Unknown));
     unhealthy.or_else(|| any(api::HealthStatus::Healthy)).unwrap_or(api::HealthStatus::Unknown)
-}
-
-fn binding(binding: &Binding) -> api::NetworkBinding {
-    let protocol = match binding.protocol {
-        Protocol::Tcp => api::TransportProtocol::Tcp,
-        Protocol::Udp => api::TransportProtocol::Udp,
-    };
-    api::NetworkBinding {
-        bind_ip: Some(binding.bind_ip.clone()),
-        container_port: Some(binding.container_port.into()),
-        host_port: Some(binding.host_port.into()),
-        protocol: Some(protocol),
-        ..Default::default()
-    }
 }
 
 fn interface(task: &Task) -> Option<api::NetworkInterface> {
