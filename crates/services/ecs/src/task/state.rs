@@ -15,7 +15,7 @@ pub fn ask_to_stop(task: &mut Task, code: api::TaskStopCode, reason: String, now
     if task.is_stopped() || task.desired == Desired::Stopped {
         return false;
     }
-    task.desired = Desired::Stopped;
+    wind_down(task);
     task.stop_code = Some(code);
     task.stopped_reason = Some(reason);
     task.stopping_at = Some(now);
@@ -77,8 +77,14 @@ pub fn lose_host(task: &mut Task, reason: &str, now: Time) {
     task.version += 1;
 }
 
-fn end(task: &mut Task, at: Time, now: Time) {
+/// What is to stop is protected from nothing any more.
+fn wind_down(task: &mut Task) {
     task.desired = Desired::Stopped;
+    task.protected_until = None;
+}
+
+fn end(task: &mut Task, at: Time, now: Time) {
+    wind_down(task);
     task.stopped_at = Some(at);
     // It may have been over before anybody asked for its end.
     task.stopping_at = task.stopping_at.map(|stopping_at| stopping_at.min(at));
@@ -91,7 +97,7 @@ fn end(task: &mut Task, at: Time, now: Time) {
 
 /// Why it ends, if nobody asked for that before.
 fn blame(task: &mut Task, said: &TaskStatus) {
-    task.desired = Desired::Stopped;
+    wind_down(task);
     if task.stop_code.is_some() {
         return;
     }

@@ -2,4 +2,5 @@
 
 mod lifecycle;
 mod lives;
+mod protection;
 mod running;

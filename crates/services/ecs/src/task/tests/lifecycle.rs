@@ -253,12 +253,3 @@ fn lists_are_filtered() {
     assert_eq!(count(json!({ "serviceName": "web" })), 0);
     assert_eq!(count(json!({ "maxResults": 3 })), 3);
 }
-
-#[test]
-fn protection_is_for_tasks_of_services() {
-    let (mut plane, arn) = plane();
-    let answer =
-        plane.ok("UpdateTaskProtection", json!({ "cluster": "default", "tasks": [arn, "x"], "protectionEnabled": true }));
-    let reasons: Vec<&Value> = answer["failures"].as_array().unwrap().iter().map(|failure| &failure["reason"]).collect();
-    assert_eq!(reasons, ["TASK_NOT_VALID", "MISSING"]);
-}
