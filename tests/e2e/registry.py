@@ -1,5 +1,6 @@
 """An image registry of a few lines: serves what it is given, and keeps a list of what was asked for."""
 
+import base64
 import contextlib
 import gzip
 import http.server
@@ -13,8 +14,9 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 @contextlib.contextmanager
-def serving(port, stored):
-    """`stored` are images by `repository:tag`, each a layer and the members of its configuration. Yields the paths asked for."""
+def serving(port, stored, login=None):
+    """`stored` are images by `repository:tag`, each a layer and the members of its configuration; `login` is the
+    `user:password` that everybody needs. Yields the paths asked for."""
     answers, asked = {}, []
     for name, (layer, how) in stored.items():
         answers.update(paths(*name.split(":"), layer, how))
@@ -25,6 +27,11 @@ def serving(port, stored):
         def do_GET(self):
             if self.command == "GET":
                 asked.append(self.path)
+            if login and self.headers["Authorization"] != "Basic " + base64.b64encode(login.encode()).decode():
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="registry"')
+                self.send_header("Content-Length", "0")
+                return self.end_headers()
             kind, content = answers.get(self.path, ("application/json", b'{"errors": []}'))
             self.send_response(200 if self.path in answers else 404)
             self.send_header("Content-Type", kind)
