@@ -86,9 +86,26 @@ fn where_iptables_drop_what_is_forwarded_containers_are_let_through() {
         let server = host.attach(&network, "server", &[published(8080, 80, Tcp)]).await;
         ask_tcp(&host.outside, &server.listen(80), at(HOST, 8080)).unwrap();
         ask_tcp(&server.place, &host.listen_outside(81), at(OUTSIDE, 81)).unwrap();
-        assert_eq!(host.forward_rules(), 2, "granted once");
+        assert_eq!(host.rules("FORWARD"), 2, "granted once");
         network.teardown_all().await.unwrap();
-        assert_eq!(host.forward_rules(), 0);
+        assert_eq!(host.rules("FORWARD"), 0);
+    });
+}
+
+#[test]
+fn where_iptables_drop_what_comes_in_containers_can_ask_about_themselves_and_nothing_else() {
+    on_a_host(async |host| {
+        host.drop_incoming();
+        let listener = host.root.run(|| TcpListener::bind((LOOPBACK, 9000))).unwrap();
+        let metadata = Some(Metadata { listener_port: 9000, host_port: 8000 });
+        drop(LinuxNetwork::new(Config { metadata, ..host.config() }).unwrap());
+        let network = LinuxNetwork::new(Config { metadata, ..host.config() }).unwrap();
+        let a = host.attach(&network, "a", &[]).await;
+        ask_tcp(&a.place, &listener, at(Ipv4Addr::new(169, 254, 170, 2), 80)).unwrap();
+        assert!(ask_tcp(&a.place, &host.listen(82), at(HOST, 82)).is_err());
+        assert_eq!(host.rules("INPUT"), 1, "granted once");
+        network.teardown_all().await.unwrap();
+        assert_eq!(host.rules("INPUT"), 0);
     });
 }
 

@@ -1,7 +1,8 @@
-//! Another firewall's last word. When the host's iptables drop what they forward, as Docker and ufw have them do, an
-//! accept in our own table does not help: the packet must be accepted in theirs as well. Docker keeps a chain for that.
+//! Another firewall's last word. When the host's iptables drop what they forward, as Docker and ufw have them do, or what
+//! is for the host itself, an accept in our own table does not help: the packet must be accepted in theirs as well. Docker
+//! keeps a chain for what is forwarded.
 
-use super::expression::{Match::Is, accept, arrives_through, count, leaves_through};
+use super::expression::{Expression, Match::Is, accept, arrives_through, count, leaves_through, redirected};
 use super::{CHAIN_NAME, CHAIN_POLICY, CHAIN_TABLE, RULE_CHAIN, RULE_HANDLE, RULE_TABLE, RULE_USERDATA, Transaction, text};
 use crate::linux::netlink::{Fault, Frame, Socket, attributes};
 use netlink_packet_core::NLM_F_DUMP;
@@ -9,9 +10,11 @@ use netlink_packet_core::NLM_F_DUMP;
 /// Of iptables over nf_tables, which every current distribution has.
 const TABLE: &str = "filter";
 const FORWARD: &str = "FORWARD";
+const INPUT: &str = "INPUT";
 const DOCKER_USER: &str = "DOCKER-USER";
 /// A rule's user data is of this kind when it is a comment; `iptables -S` shows it.
 const COMMENT: u8 = 0;
+const DROPS: Option<u32> = Some(libc::NF_DROP as u32);
 
 /// What lets the links of this prefix through, found again by its comment.
 pub struct Admission<'a> {
@@ -22,23 +25,42 @@ pub struct Admission<'a> {
 impl Admission<'_> {
     /// Nothing, while nobody drops.
     pub fn grant(&self, socket: &mut Socket) -> Result<(), Fault> {
+        self.let_through(socket)?;
+        self.let_in(socket)
+    }
+
+    fn let_through(&self, socket: &mut Socket) -> Result<(), Fault> {
         let Some(policy) = policy_of(socket, FORWARD)? else { return Ok(()) };
         let docker_user = policy_of(socket, DOCKER_USER)?.is_some();
-        let drops = policy == Some(libc::NF_DROP as u32);
-        let chain = if docker_user { DOCKER_USER } else { FORWARD };
-        if !(docker_user || drops) || !self.rules(socket, chain)?.is_empty() {
+        if !docker_user && policy != DROPS {
             return Ok(());
         }
-        tracing::info!(chain, "the host's iptables drop what they forward: accepting containers there");
+        let chain = if docker_user { DOCKER_USER } else { FORWARD };
+        self.accept(socket, chain, [arrives_through(Is, self.link_prefix), leaves_through(Is, self.link_prefix)].to_vec())
+    }
+
+    /// What we redirect to the host itself is what containers ask about themselves.
+    fn let_in(&self, socket: &mut Socket) -> Result<(), Fault> {
+        if policy_of(socket, INPUT)? != Some(DROPS) {
+            return Ok(());
+        }
+        self.accept(socket, INPUT, vec![[arrives_through(Is, self.link_prefix), redirected(Is)].concat()])
+    }
+
+    fn accept(&self, socket: &mut Socket, chain: &str, packets: Vec<Vec<Expression>>) -> Result<(), Fault> {
+        if !self.rules(socket, chain)?.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(chain, "the host's iptables drop what they have no rule for: accepting containers there");
         let mut transaction = Transaction::new(TABLE);
-        for direction in [arrives_through(Is, self.link_prefix), leaves_through(Is, self.link_prefix)] {
-            transaction.insert_rule(chain, &[direction, count(), accept()].concat(), &self.userdata());
+        for which in packets {
+            transaction.insert_rule(chain, &[which, count(), accept()].concat(), &self.userdata());
         }
         transaction.commit(socket)
     }
 
     pub fn withdraw(&self, socket: &mut Socket) -> Result<(), Fault> {
-        for chain in [FORWARD, DOCKER_USER] {
+        for chain in [FORWARD, DOCKER_USER, INPUT] {
             let mut transaction = Transaction::new(TABLE);
             for handle in self.rules(socket, chain)? {
                 transaction.delete_rule(chain, &handle);

@@ -193,21 +193,24 @@ impl Host {
 
     /// As iptables do it after `iptables -P FORWARD DROP`.
     pub fn drop_forwarded(&self) {
-        let forward = nft::Chain {
-            name: "FORWARD",
-            kind: "filter",
-            hook: libc::NF_INET_FORWARD,
-            priority: libc::NF_IP_PRI_FILTER,
-            policy: libc::NF_DROP,
-        };
+        self.drop_by_default("FORWARD", libc::NF_INET_FORWARD);
+    }
+
+    /// As iptables do it after `iptables -P INPUT DROP`.
+    pub fn drop_incoming(&self) {
+        self.drop_by_default("INPUT", libc::NF_INET_LOCAL_IN);
+    }
+
+    fn drop_by_default(&self, name: &'static str, hook: i32) {
+        let (kind, priority, policy) = ("filter", libc::NF_IP_PRI_FILTER, libc::NF_DROP);
         let mut transaction = nft::Transaction::new("filter");
         transaction.create_table();
-        transaction.create_chain(&forward);
+        transaction.create_chain(&nft::Chain { name, kind, hook, priority, policy });
         transaction.commit(&mut Socket::open(libc::NETLINK_NETFILTER).unwrap()).unwrap();
     }
 
-    pub fn forward_rules(&self) -> usize {
-        dump(libc::NFT_MSG_GETRULE, "filter", "FORWARD").len()
+    pub fn rules(&self, chain: &str) -> usize {
+        dump(libc::NFT_MSG_GETRULE, "filter", chain).len()
     }
 
     pub fn listen_outside(&self, port: u16) -> TcpListener {

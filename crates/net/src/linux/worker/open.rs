@@ -188,7 +188,7 @@ fn prepare_host(
         .flat_map(|(address, bindings)| bindings.iter().map(move |binding| (address, binding.clone())))
         .collect();
     ruleset.install(netfilter, &published).context(|| format!("installing the nf_tables table {}", ruleset.table))?;
-    ruleset.admission().grant(netfilter).context(|| "letting containers through iptables' forwarding")?;
+    ruleset.admission().grant(netfilter).context(|| "letting containers through the host's iptables")?;
     warn_of_legacy_iptables();
     if !ruleset.address.is_unspecified() {
         route::add_host(routes, ruleset.address).context(|| format!("taking the address {}", ruleset.address))?;

@@ -40,7 +40,7 @@ impl Worker {
         drop(self.pool);
         self.ready.clear();
         self.ruleset.remove(&mut self.netfilter).context(|| "removing the nf_tables table")?;
-        self.ruleset.admission().withdraw(&mut self.netfilter).context(|| "removing our rules from iptables' forwarding")?;
+        self.ruleset.admission().withdraw(&mut self.netfilter).context(|| "removing our rules from the host's iptables")?;
         delete_links(&mut self.routes, &self.ruleset.link_prefix, |_| true)?;
         if !self.ruleset.address.is_unspecified() {
             route::delete_host(&mut self.routes, self.ruleset.address).context(|| "giving up the address")?;
