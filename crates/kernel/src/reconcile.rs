@@ -44,6 +44,7 @@ pub trait Reconciler: Send + Sync + 'static {
 
 /// A reconciler as the driver holds it, its types erased.
 pub(crate) trait Erased: Send + Sync {
+    fn name(&self) -> &'static str;
     fn keys(&self, image: &Image) -> Vec<Key>;
     fn concerns(&self, image: &Image, change: &Change) -> Vec<Key>;
     /// Decides and applies; returns how many actions there were, and when to look again.
@@ -53,6 +54,10 @@ pub(crate) trait Erased: Send + Sync {
 pub(crate) struct Of<R>(pub std::marker::PhantomData<fn() -> R>);
 
 impl<R: Reconciler> Erased for Of<R> {
+    fn name(&self) -> &'static str {
+        R::NAME
+    }
+
     fn keys(&self, image: &Image) -> Vec<Key> {
         R::keys(image)
     }

@@ -35,7 +35,7 @@ pub use deployment::{Deployment, Rollout};
 pub use events::{Event, Events};
 pub use ops::{describe_services, list_services, list_services_by_namespace};
 pub use pace::{Pace, set_healthy_after};
-pub use reconcile::Scheduler;
+pub use reconcile::{Action, Scheduler};
 pub use task_tags::tags_of_tasks;
 pub use token::Token;
 pub use update_service::update_service;
