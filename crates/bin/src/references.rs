@@ -17,13 +17,14 @@ pub struct References {
     pub s3: S3,
 }
 
-const CAPABILITIES: [&str; 6] = [
+const CAPABILITIES: [&str; 7] = [
     "ecs.capability.secrets.asm.environment-variables",
     "ecs.capability.secrets.ssm.environment-variables",
     "ecs.capability.secrets.asm.bootstrap.log-driver",
     "ecs.capability.secrets.ssm.bootstrap.log-driver",
     "ecs.capability.private-registry-authentication.secretsmanager",
     "ecs.capability.env-files.s3",
+    "ecs.capability.firelens.options.config.s3",
 ];
 
 #[async_trait]
@@ -42,9 +43,7 @@ impl AgentReferences for References {
     }
 
     async fn object(&self, _task: &TaskSpec, arn: &str) -> Result<Vec<u8>, String> {
-        let object = self.s3.get(arn).await;
-        let why = |error| format!("The task can't download the environment variable files from Amazon S3. {arn}: {error}");
-        object.map_err(why)
+        self.s3.get(arn).await.map_err(|error| format!("{arn}: {error}"))
     }
 }
 

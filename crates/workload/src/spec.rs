@@ -75,7 +75,8 @@ impl ContainerSpec {
     /// Whether something of it has to be fetched before it can start.
     pub fn refers(&self) -> bool {
         let lists = [self.environment_files.is_empty(), self.secrets.is_empty(), self.files.is_empty()];
-        self.registry_credentials.is_some() || lists.contains(&false)
+        let configured = self.firelens.as_ref().is_some_and(|firelens| matches!(firelens.config_file, Some(FirelensFile::S3(_))));
+        self.registry_credentials.is_some() || lists.contains(&false) || configured
     }
 }
 

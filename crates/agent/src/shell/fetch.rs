@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use runtime::PrivateFile;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use workload::{ContainerSpec, FileContent, RegistryAuth, Secret, TaskId, TaskSpec};
+use workload::{ContainerSpec, FileContent, FirelensFile, RegistryAuth, Secret, TaskId, TaskSpec};
 
 /// Where references lead to, as far as a node cares.
 #[async_trait]
@@ -17,7 +17,7 @@ pub trait References: Send + Sync {
     fn capabilities(&self) -> &'static [&'static str];
     /// The value that `value_from` stands for. The error is what follows `unable to pull secrets or registry auth: `.
     async fn secret(&self, task: &TaskSpec, value_from: &str) -> Result<Secret, String>;
-    /// The object with this ARN. The error is what follows `failed to download env files: `.
+    /// The object with this ARN. The error names it.
     async fn object(&self, task: &TaskSpec, arn: &str) -> Result<Vec<u8>, String>;
 }
 
@@ -46,8 +46,10 @@ impl References for NoReferences {
 pub enum Error {
     #[error("unable to pull secrets or registry auth: {0}")]
     Secret(String),
-    #[error("failed to download env files: {0}")]
+    #[error("failed to download env files: The task can't download the environment variable files from Amazon S3. {0}")]
     EnvironmentFile(String),
+    #[error("unable to download firelens s3 config file: {0}")]
+    RouterFile(String),
 }
 
 /// What was fetched for one container.
@@ -58,6 +60,8 @@ pub struct Fetched {
     pub environment: BTreeMap<String, String>,
     pub secrets: Vec<(String, Secret)>,
     pub files: Vec<PrivateFile>,
+    /// Of a log router.
+    pub router_file: Option<Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -112,6 +116,9 @@ impl Fetcher {
                 FileContent::Secret(value_from) => self.secret(spec, value_from).await?,
             };
             fetched.files.push(PrivateFile { target: file.container_path.clone(), content });
+        }
+        if let Some(FirelensFile::S3(arn)) = container.firelens.as_ref().and_then(|firelens| firelens.config_file.as_ref()) {
+            fetched.router_file = Some(self.references.object(spec, arn).await.map_err(Error::RouterFile)?);
         }
         Ok(fetched)
     }

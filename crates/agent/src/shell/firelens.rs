@@ -23,8 +23,6 @@ const SOCKET_DIRECTORY: &str = "/var/run/";
 pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
-    #[error("unable to download firelens s3 config file: {0} cannot be read, as this server has no S3 yet")]
-    NoS3(String),
     #[error("unable to initialize resource directory {directory}: {source}")]
     Io { directory: PathBuf, source: io::Error },
 }
@@ -39,20 +37,25 @@ impl Firelens {
         Firelens { tasks: data.join("firelens") }
     }
 
-    /// Writes what the router is to find. Idempotent.
-    pub fn prepare(&self, spec: &TaskSpec, router: &ContainerSpec, firelens: &FirelensSpec) -> Result<(), Error> {
-        if let Some(FirelensFile::S3(object)) = &firelens.config_file {
-            return Err(Error::NoS3(object.clone()));
-        }
+    /// Writes what the router is to find; `external` is what came from S3. Idempotent.
+    pub fn prepare(
+        &self,
+        spec: &TaskSpec,
+        router: &ContainerSpec,
+        firelens: &FirelensSpec,
+        external: Option<&[u8]>,
+    ) -> Result<(), Error> {
         let text = config::generate(spec, router, firelens)?;
-        self.write(spec, router, &text).map_err(|source| Error::Io { directory: self.of_task(spec), source })
+        let written = self.write(spec, router, &text, external.unwrap_or_default());
+        written.map_err(|source| Error::Io { directory: self.of_task(spec), source })
     }
 
-    fn write(&self, spec: &TaskSpec, router: &ContainerSpec, text: &str) -> io::Result<()> {
+    fn write(&self, spec: &TaskSpec, router: &ContainerSpec, text: &str, external: &[u8]) -> io::Result<()> {
         let (config, socket) = (self.config_directory(spec), self.socket_directory(spec));
         fs::create_dir_all(&config)?;
         fs::create_dir_all(&socket)?;
         fs::write(config.join("fluent.conf"), text)?;
+        fs::write(config.join("external.conf"), external)?;
         let (user, group) = owner(router.user.as_deref().unwrap_or_default());
         std::os::unix::fs::chown(&socket, user, group)
     }
@@ -61,7 +64,11 @@ impl Firelens {
     pub fn binds(&self, spec: &TaskSpec, firelens: &FirelensSpec) -> Vec<Bind> {
         let file = self.config_directory(spec).join("fluent.conf");
         let bind = |source, target: &str| Bind { source, target: target.to_owned(), read_only: false };
-        vec![bind(file, config_path(firelens.kind)), bind(self.socket_directory(spec), SOCKET_DIRECTORY)]
+        let mut binds = vec![bind(file, config_path(firelens.kind)), bind(self.socket_directory(spec), SOCKET_DIRECTORY)];
+        if matches!(firelens.config_file, Some(FirelensFile::S3(_))) {
+            binds.push(bind(self.config_directory(spec).join("external.conf"), external_path(firelens.kind)));
+        }
+        binds
     }
 
     /// Where the router listens.
@@ -207,8 +214,8 @@ mod tests {
         let firelens = Firelens::new(data.path());
         let spec = facts(NetworkMode::Bridge).spec;
         let (router, how) = (&spec.containers[0], spec.containers[0].firelens.as_ref().unwrap());
-        firelens.prepare(&spec, router, how).unwrap();
-        firelens.prepare(&spec, router, how).unwrap();
+        firelens.prepare(&spec, router, how, None).unwrap();
+        firelens.prepare(&spec, router, how, Some(b"own")).unwrap();
         let binds = firelens.binds(&spec, how);
         assert!(binds.iter().all(|bind| bind.source.exists()), "{binds:?}");
         assert_eq!(firelens.socket("t").parent().unwrap(), binds[1].source);

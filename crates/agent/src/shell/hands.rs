@@ -166,8 +166,9 @@ impl Hands {
     async fn router(&self, spec: &Arc<TaskSpec>, container: &ContainerSpec) -> engine::Outcome<Vec<Bind>> {
         let Some(how) = container.firelens.clone() else { return Ok(vec![]) };
         let binds = self.firelens.binds(spec, &how);
+        let own = self.fetcher.of(&spec.id, &container.name).router_file;
         let (firelens, spec, container) = (self.firelens.clone(), Arc::clone(spec), container.clone());
-        blocking(move || firelens.prepare(&spec, &container, &how)).await.map_err(reasons::router)?;
+        blocking(move || firelens.prepare(&spec, &container, &how, own.as_deref())).await.map_err(reasons::router)?;
         Ok(binds)
     }
 

@@ -66,7 +66,18 @@ async fn what_is_missing_is_said_in_ecs_words() {
     let secrets = ContainerSpec { secrets: vec![secret("S", "missing")], ..ContainerSpec::default() };
     check(secrets, expect!["unable to pull secrets or registry auth: no such secret"]).await;
     let files = ContainerSpec { environment_files: vec!["missing".into()], ..ContainerSpec::default() };
-    check(files, expect!["failed to download env files: no such object"]).await;
+    check(
+        files,
+        expect![
+            "failed to download env files: The task can't download the environment variable files from Amazon S3. no such object"
+        ],
+    )
+    .await;
+    let file = Some(workload::FirelensFile::S3("missing".into()));
+    let firelens = workload::FirelensSpec { kind: workload::FirelensKind::Fluentbit, ecs_metadata: true, config_file: file };
+    let router = ContainerSpec { firelens: Some(firelens), ..ContainerSpec::default() };
+    assert!(router.refers());
+    check(router, expect!["unable to download firelens s3 config file: no such object"]).await;
     for value in ["auth=nonsense", "auth={}", r#"auth={"username":"u"}"#] {
         let container = ContainerSpec { registry_credentials: Some(value.into()), ..ContainerSpec::default() };
         let text = Fetcher::new(Arc::new(Echo)).fetch(&TaskSpec { containers: vec![container], ..TaskSpec::default() }).await;
