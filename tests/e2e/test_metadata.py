@@ -6,7 +6,7 @@ import re
 
 import images
 import pytest
-from conftest import needs_root
+from conftest import needs_root, serving
 from tasks import by_name, container, register, run, stop, wait
 
 pytestmark = needs_root
@@ -69,6 +69,13 @@ class Asker:
 @pytest.fixture(scope="module")
 def asks(server):
     server.load("asks:latest", images.busybox("curl"))
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("three") / "data", "--nodes", "3") as server:
+        server.load("asks:latest", images.busybox("curl"))
+        yield server
 
 
 @pytest.fixture
@@ -207,3 +214,16 @@ def test_it_is_answered_again_after_a_restart(own, tmp_path):
     own.start()
     assert asker.told() == before
     stop(own.client(), asker.task)
+
+
+@pytest.mark.parametrize("mode", ["bridge", "host"])
+def test_nodes_beside_each_other_answer_for_their_own(three, tmp_path, mode):
+    ecs = three.client()
+    askers = [Asker(tmp_path / f"meet-{i}") for i in range(3)]
+    spread = {"placementStrategy": [{"type": "spread", "field": "instanceId"}], "group": f"askers-{mode}"}
+    for i, asker in enumerate(askers):
+        asker.start(ecs, f"asks-{mode}-{i}", networkMode=mode, run_with=spread)
+    assert len({asker.described["containerInstanceArn"] for asker in askers}) == 3
+    assert [asker.told("/task")["TaskARN"] for asker in askers] == [asker.task for asker in askers]
+    for asker in askers:
+        stop(ecs, asker.task)
