@@ -1,7 +1,7 @@
 //! A cluster: a name under which instances, tasks and services are grouped.
 
 mod ops;
-mod strategy;
+pub mod strategy;
 #[cfg(test)]
 mod tests;
 mod view;

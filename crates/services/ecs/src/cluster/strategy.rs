@@ -29,6 +29,7 @@ pub fn checked(
              Associate the capacity provider with the cluster or specify a valid capacity provider and try again.",
         ));
     }
+    refuse_mix(&strategy)?;
     if strategy.iter().filter(|item| item.base.unwrap_or(0) > 0).count() > 1 {
         return Err(Error::invalid_parameter(
             "The specified capacity provider strategy contains multiple capacity providers with a base value defined. \
@@ -36,6 +37,19 @@ pub fn checked(
         ));
     }
     Ok(strategy.into_iter().map(filled).collect())
+}
+
+/// A cluster may have both, a strategy not.
+pub fn refuse_mix(strategy: &[CapacityProviderStrategyItem]) -> Result<(), Error> {
+    let is_fargate =
+        |item: &CapacityProviderStrategyItem| matches!(item.capacity_provider.as_deref(), Some("FARGATE" | "FARGATE_SPOT"));
+    if strategy.iter().any(is_fargate) && !strategy.iter().all(is_fargate) {
+        return Err(Error::invalid_parameter(
+            "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate \
+             providers. Specify one or the other and try again.",
+        ));
+    }
+    Ok(())
 }
 
 fn filled(item: CapacityProviderStrategyItem) -> CapacityProviderStrategyItem {

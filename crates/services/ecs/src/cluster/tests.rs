@@ -199,3 +199,17 @@ fn names_are_refused_in_awss_words() {
         ]"#]],
     );
 }
+
+#[test]
+fn a_strategy_is_over_fargate_or_over_groups_of_instances() {
+    let mut plane = Plane::new();
+    plane.ok("CreateCluster", json!({"clusterName": "prod"}));
+    let group = "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/a";
+    plane.ok("CreateCapacityProvider", json!({"name": "mine", "autoScalingGroupProvider": {"autoScalingGroupArn": group}}));
+    let put = |strategy: Value| json!({"cluster": "prod", "capacityProviders": ["FARGATE", "mine"], "defaultCapacityProviderStrategy": strategy});
+    let item = |name: &str| json!({"capacityProvider": name, "weight": 1});
+    plane.ok("PutClusterCapacityProviders", put(json!([item("mine")])));
+    let refused = plane.refused("PutClusterCapacityProviders", put(json!([item("mine"), item("FARGATE")])));
+    expect![[r#"InvalidParameterException: A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers. Specify one or the other and try again."#]]
+        .assert_eq(&refused);
+}

@@ -9,13 +9,14 @@ use crate::container_instance::{self, ContainerInstance};
 use crate::node::Freed;
 use crate::placement::{Field, Reason, Request, Strategy, fleet, request};
 use crate::state_events::{self, ServiceAction};
-use crate::task::capacity::{self, Share};
+use crate::task::capacity::{self, Running, Share};
 use crate::task::launch::{Ask, Launch, Spot};
 use crate::task::{Membership, Task, placing};
 use crate::task_definition;
 use api_ecs as api;
 use kernel::Call;
 use store::{Image, Tx};
+use workload::Desired;
 
 const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
@@ -55,7 +56,7 @@ fn attempt(
     };
     let launch = launch(tx, service, deployment, &cluster)?;
     let (mut started, mut refusal) = (Vec::new(), None);
-    for share in shares(service, &cluster, count)? {
+    for share in shares(tx, service, deployment, &cluster, count)? {
         let request = placement_request(&launch, &share, service)?;
         let (spots, refused) = match on {
             Some(instance) => on_instance(tx, service, instance, &request),
@@ -84,9 +85,21 @@ fn launch(image: &Image, service: &Service, deployment: &Deployment, cluster: &C
     Ok(Launch::of_service(cluster, definition, ask, service.group(), member))
 }
 
-fn shares(service: &Service, cluster: &Cluster, count: usize) -> Result<Vec<Share>, api::Error> {
-    let spec = &service.spec;
-    capacity::shares(cluster, spec.launch_type.as_ref(), spec.capacity_provider_strategy.as_deref(), count)
+/// So that the deployment's tasks are together what its strategy wants, however many are started at a time.
+fn shares(
+    image: &Image,
+    service: &Service,
+    deployment: &Deployment,
+    cluster: &Cluster,
+    count: usize,
+) -> Result<Vec<Share>, api::Error> {
+    let (spec, mut running) = (&service.spec, Running::new());
+    let is_of = |task: &&Task| task.member.as_ref().is_some_and(|member| member.deployment == deployment.id);
+    let living = image.by::<Task>("service", service.path()).filter(|task| task.desired == Desired::Running);
+    let providers = living.filter(is_of).filter_map(|task| task.capacity_provider.clone());
+    providers.for_each(|provider| *running.entry(provider).or_default() += 1);
+    let strategy = spec.capacity_provider_strategy.as_deref();
+    capacity::further_shares(cluster, spec.launch_type.as_ref(), strategy, &running, count)
 }
 
 fn placement_request(launch: &Launch, share: &Share, service: &Service) -> Result<Request, api::Error> {

@@ -1,0 +1,78 @@
+//! Capacity provider strategies of services: the ratio holds however the service scales.
+
+use crate::task::Task;
+use crate::testing::{Plane, obedient, scope};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use workload::Desired;
+
+fn plane() -> Plane {
+    let mut plane = Plane::with_node();
+    let container = json!([{ "name": "a", "image": "b" }]);
+    plane.define(
+        "web",
+        json!({ "networkMode": "awsvpc", "cpu": "256", "memory": "512", "containerDefinitions": container,
+        "requiresCompatibilities": ["FARGATE"], "compatibilities": ["EC2", "FARGATE"] }),
+    );
+    let item = |name: &str, base: u32, weight: u32| json!({ "capacityProvider": name, "base": base, "weight": weight });
+    plane.ok("CreateCluster", json!({ "clusterName": "default" }));
+    plane.ok(
+        "PutClusterCapacityProviders",
+        json!({ "cluster": "default", "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+        "defaultCapacityProviderStrategy": [] }),
+    );
+    plane.ok(
+        "CreateService",
+        json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 1,
+        "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
+        "capacityProviderStrategy": [item("FARGATE", 1, 1), item("FARGATE_SPOT", 0, 3)] }),
+    );
+    plane
+}
+
+fn scale(plane: &mut Plane, count: u32) {
+    plane.ok("UpdateService", json!({ "service": "web", "desiredCount": count }));
+    for _ in 0..4 {
+        plane.report("n1", obedient);
+        plane.pass(Duration::from_secs(20));
+    }
+}
+
+/// How many tasks on FARGATE, and how many on FARGATE_SPOT.
+fn counts(plane: &Plane) -> (usize, usize) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let tasks = plane.core.image().by::<Task>("service", format!("{}/default/web", scope()));
+    let providers = tasks.filter(|task| task.desired == Desired::Running).filter_map(|task| task.capacity_provider.clone());
+    providers.for_each(|provider| *counts.entry(provider).or_default() += 1);
+    let count = |name: &str| counts.get(name).copied().unwrap_or_default();
+    (count("FARGATE"), count("FARGATE_SPOT"))
+}
+
+#[test]
+fn a_service_keeps_its_ratio_while_it_grows_task_by_task() {
+    let mut plane = plane();
+    let mut seen = Vec::new();
+    for count in 1..=6 {
+        scale(&mut plane, count);
+        seen.push(counts(&plane));
+    }
+    assert_eq!(seen, [(1, 0), (1, 1), (1, 2), (2, 2), (2, 3), (2, 4)]);
+}
+
+#[test]
+fn what_ended_is_replaced_where_it_was() {
+    let mut plane = plane();
+    scale(&mut plane, 5);
+    let spot: Vec<String> = plane
+        .core
+        .image()
+        .scan::<Task>()
+        .filter(|task| task.capacity_provider.as_deref() == Some("FARGATE_SPOT"))
+        .map(Task::arn)
+        .collect();
+    let before = counts(&plane);
+    spot.iter().for_each(|task| drop(plane.ok("StopTask", json!({ "task": task }))));
+    scale(&mut plane, 5);
+    assert_eq!((spot.len(), counts(&plane)), (3, before));
+}
