@@ -54,6 +54,7 @@ struct File {
     account: Option<String>,
     region: Option<String>,
     stopped_task_retention_seconds: Option<u64>,
+    task_pids_limit: Option<u64>,
     s3: Option<String>,
     subnet: Option<String>,
     nodes: Option<String>,
@@ -95,6 +96,8 @@ pub struct Config {
     pub account: String,
     pub region: String,
     pub stopped_task_retention_seconds: u64,
+    /// ECS_TASK_PIDS_LIMIT of the stock agent: more processes than these a task does not get.
+    pub task_pids_limit: Option<u64>,
     pub subnet: Option<String>,
     pub s3: Option<String>,
     pub nodes: Fleet,
@@ -113,6 +116,7 @@ impl Config {
             data_dir: flags.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR.into()),
             account: flags.account.clone().or(file.account).unwrap_or_else(|| "123456789012".into()),
             region: flags.region.clone().or(file.region).unwrap_or_else(|| "us-east-1".into()),
+            task_pids_limit: file.task_pids_limit,
             stopped_task_retention_seconds: file
                 .stopped_task_retention_seconds
                 .unwrap_or(base::limits::STOPPED_TASK_RETENTION_SECONDS),

@@ -214,7 +214,7 @@ fn oci(config: &Config, place: &Place) -> OciConfig {
         logs: config.data_dir.join("logs"),
         shim_exe: "/proc/self/exe".into(),
         cgroup_parent: place.cgroup.clone(),
-        task_pids_limit: None,
+        task_pids_limit: config.task_pids_limit,
     }
 }
 
