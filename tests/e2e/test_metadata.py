@@ -1,5 +1,6 @@
 """Containers ask about themselves at 169.254.170.2, as the stock ECS agent lets them: what is checked is what they get there."""
 
+import datetime
 import json
 import os
 import re
@@ -194,6 +195,24 @@ def test_scale_in_protection_is_asked_for_from_inside(ecs, asker):
     status, refused = asker.ask(f"""{put} '{{"ProtectionEnabled":true,"ExpiresInMinutes":0}}'""")
     assert (status, refused["error"]["Code"], refused["error"]["Arn"]) == (400, "InvalidParameterException", asker.task)
     assert refused["requestID"]
+
+
+def test_a_task_of_a_service_protects_itself(ecs, asker):
+    volumes = [{"name": "meet", "host": {"sourcePath": str(asker.directory)}}]
+    definition = register(ecs, "asks-service", asker.container(), volumes=volumes)
+    ecs.create_service(serviceName="asks", taskDefinition=definition, desiredCount=1)
+    assert asker.told("/task")["ServiceName"] == "asks"
+    [task] = ecs.list_tasks(serviceName="asks")["taskArns"]
+    state = "$ECS_AGENT_URI/task-protection/v1/state"
+    status, answer = asker.ask(f"""-X PUT {state} -d '{{"ProtectionEnabled":true,"ExpiresInMinutes":60}}'""")
+    assert status == 200 and answer["protection"]["ProtectionEnabled"] is True and answer["protection"]["TaskArn"] == task
+    assert asker.ask(state) == (status, answer)
+    [protected] = ecs.get_task_protection(cluster="default", tasks=[task])["protectedTasks"]
+    assert f"{protected['expirationDate'].astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%S}" == answer["protection"]["ExpirationDate"][:19]
+    status, answer = asker.ask(f"""-X PUT {state} -d '{{"ProtectionEnabled":false}}'""")
+    assert (status, answer["protection"]) == (200, {"ExpirationDate": None, "ProtectionEnabled": False, "TaskArn": task})
+    ecs.delete_service(service="asks", force=True)
+    wait(ecs, "stopped", task)
 
 
 def test_who_asks_too_often_is_told_so(ecs, asker):
