@@ -1,1 +1,168 @@
-//! Whole lives of services, through the operations.
+//! Whole lives of services, through the operations and honest or broken nodes.
+
+use crate::testing::{Plane, facts, obedient, status};
+use expect_test::expect;
+use serde_json::{Value, json};
+use std::time::Duration;
+use workload::{StopCause, TaskPhase, TaskSpec, TaskStatus};
+
+fn plane() -> Plane {
+    let mut plane = Plane::with_node();
+    plane.join(facts("n2"));
+    define(&mut plane);
+    plane
+}
+
+fn define(plane: &mut Plane) {
+    let container = json!({ "name": "a", "image": "b", "memory": 64, "cpu": 16, "essential": true });
+    plane.define("web", json!({ "containerDefinitions": [container] }));
+}
+
+fn create(plane: &mut Plane, more: Value) {
+    let mut input = json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 2 });
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    plane.ok("CreateService", input);
+}
+
+/// Both nodes do what they are told, until nothing changes any more.
+fn settle(plane: &mut Plane, say: impl Fn(&TaskSpec) -> Option<TaskStatus>) {
+    while plane.report("n1", &say) + plane.report("n2", &say) > 0 {}
+}
+
+/// What the 40-second rule needs.
+fn live(plane: &mut Plane, say: impl Fn(&TaskSpec) -> Option<TaskStatus>) {
+    for _ in 0..8 {
+        settle(plane, &say);
+        plane.pass(Duration::from_secs(41));
+    }
+    settle(plane, &say);
+}
+
+/// A revision whose image has no such program.
+fn broken(from: u32) -> impl Fn(&TaskSpec) -> Option<TaskStatus> {
+    move |spec| match spec.revision {
+        revision if revision >= from => {
+            let cause = Some(StopCause::FailedToStart("CannotPullContainerError: no such image".into()));
+            Some(TaskStatus { cause, ..status(spec, TaskPhase::Stopped) })
+        }
+        _ => obedient(spec),
+    }
+}
+
+fn describe(plane: &mut Plane) -> Value {
+    plane.ok("DescribeServices", json!({ "services": ["web"] }))["services"][0].clone()
+}
+
+fn deployments(plane: &mut Plane) -> Vec<String> {
+    let service = describe(plane);
+    let deployment = |it: &Value| {
+        let revision = it["taskDefinition"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        let (status, rollout) = (it["status"].as_str().unwrap(), it["rolloutState"].as_str().unwrap());
+        format!("{status} web:{revision} {rollout} {}/{}", it["runningCount"], it["desiredCount"])
+    };
+    service["deployments"].as_array().unwrap().iter().map(deployment).collect()
+}
+
+fn events(plane: &mut Plane) -> Vec<String> {
+    let is_hex = |word: &str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let cut = |message: &str| {
+        let words = message.split(' ').map(|word| if is_hex(word.trim_end_matches([')', '.'])) { "…)" } else { word });
+        words.map(|word| if word.starts_with("ecs-svc/") { "ecs-svc/…)" } else { word }).collect::<Vec<_>>().join(" ")
+    };
+    let service = describe(plane);
+    let events = service["events"].as_array().unwrap().iter();
+    events.map(|event| cut(event["message"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn a_service_reaches_a_steady_state_forty_seconds_after_its_tasks_run() {
+    let mut plane = plane();
+    create(&mut plane, json!({}));
+    settle(&mut plane, obedient);
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:1 IN_PROGRESS 2/2"]);
+    plane.pass(Duration::from_secs(39));
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:1 IN_PROGRESS 2/2"]);
+    plane.pass(Duration::from_secs(1));
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:1 COMPLETED 2/2"]);
+    expect![[r#"
+        [
+            "(service web) has reached a steady state.",
+            "(service web) (deployment ecs-svc/…) deployment completed.",
+            "(service web) has started 2 tasks: (task …) (task …)",
+        ]
+    "#]]
+    .assert_debug_eq(&events(&mut plane));
+}
+
+#[test]
+fn its_tasks_say_whose_they_are_and_are_spread() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "enableECSManagedTags": true }));
+    let tasks = plane.ok("ListTasks", json!({ "serviceName": "web" }))["taskArns"].clone();
+    let tasks = plane.ok("DescribeTasks", json!({ "tasks": tasks, "include": ["TAGS"] }))["tasks"].clone();
+    let service = describe(&mut plane);
+    for task in tasks.as_array().unwrap() {
+        assert_eq!(task["group"], "service:web");
+        assert_eq!(task["startedBy"], service["deployments"][0]["id"]);
+        assert_eq!(task["tags"][1], json!({ "key": "aws:ecs:serviceName", "value": "web" }));
+    }
+    assert_ne!(tasks[0]["containerInstanceArn"], tasks[1]["containerInstanceArn"]);
+}
+
+#[test]
+fn an_update_rolls() {
+    let mut plane = plane();
+    create(&mut plane, json!({}));
+    live(&mut plane, obedient);
+    define(&mut plane);
+    plane.ok("UpdateService", json!({ "service": "web", "taskDefinition": "web:2" }));
+    settle(&mut plane, obedient);
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:2 IN_PROGRESS 2/2", "ACTIVE web:1 COMPLETED 2/2"]);
+    live(&mut plane, obedient);
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:2 COMPLETED 2/2"]);
+}
+
+#[test]
+fn a_broken_update_goes_back() {
+    let mut plane = plane();
+    let breaker = json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } });
+    create(&mut plane, json!({ "deploymentConfiguration": breaker }));
+    live(&mut plane, obedient);
+    define(&mut plane);
+    plane.ok("UpdateService", json!({ "service": "web", "taskDefinition": "web:2" }));
+    live(&mut plane, broken(2));
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:1 COMPLETED 2/2"]);
+    assert!(describe(&mut plane)["taskDefinition"].as_str().unwrap().ends_with("web:1"));
+    let arns = plane.ok("ListServiceDeployments", json!({ "service": "web" }))["serviceDeployments"].clone();
+    let statuses: Vec<&str> = arns.as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]);
+}
+
+#[test]
+fn a_broken_service_is_started_ever_more_rarely() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "desiredCount": 1 }));
+    let mut starts = Vec::new();
+    for second in 0..120u64 {
+        settle(&mut plane, broken(1));
+        let count = plane.ok("ListTasks", json!({ "desiredStatus": "STOPPED" }))["taskArns"].as_array().unwrap().len();
+        starts.resize(count, second);
+        plane.pass(Duration::from_secs(1));
+    }
+    assert_eq!(starts, [0, 0, 1, 3, 7, 15, 31, 63]);
+}
+
+#[test]
+fn a_task_without_a_place_starts_when_there_is_one() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "desiredCount": 250 }));
+    settle(&mut plane, obedient);
+    let running = describe(&mut plane)["runningCount"].clone();
+    assert_eq!(running, 128);
+    plane.join(facts("n3"));
+    plane.pass(Duration::from_millis(100));
+    settle(&mut plane, obedient);
+    plane.report("n3", obedient);
+    assert_eq!(describe(&mut plane)["runningCount"], 192);
+    assert!(events(&mut plane).iter().any(|event| event.contains("insufficient memory available")), "{:?}", events(&mut plane));
+}
