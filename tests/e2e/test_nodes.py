@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 from conftest import SLIPWAY, needs_root, serving
@@ -68,6 +69,20 @@ def spread(ecs, definition, count):
     answer = ecs.run_task(taskDefinition=definition, count=count, placementStrategy=[{"type": "spread", "field": "attribute:ecs.availability-zone"}])
     assert answer["failures"] == [], answer["failures"]
     return [wait(ecs, "running", task["taskArn"]) for task in answer["tasks"]]
+
+
+def zones_of(ecs, service, count):
+    listed = ecs.list_tasks(serviceName=service)["taskArns"]
+    tasks = ecs.describe_tasks(tasks=listed)["tasks"] if listed else []
+    running = sorted(task["availabilityZone"] for task in tasks if task["lastStatus"] == "RUNNING")
+    assert len(running) == count, running
+    return running
+
+
+def left(ecs, zone):
+    listed = ecs.list_tasks()["taskArns"]
+    tasks = ecs.describe_tasks(tasks=listed)["tasks"] if listed else []
+    assert not [task for task in tasks if task["availabilityZone"] == zone]
 
 
 def processes_in(directory):
@@ -233,3 +248,37 @@ def test_the_only_node_publishes_everywhere_and_can_be_stopped_too(own):
     assert describe(ecs, task)["stopCode"] == "TerminationNotice"
     own.slipway("node", "start", node["name"])
     wait(ecs, "running", run(ecs, "sole"))
+
+
+@pytest.mark.parametrize("delay_ms", range(0, 60, 12))
+def test_a_server_killed_while_a_node_stops_leaves_it_up_or_stopped_and_never_half(own_three, delay_ms):
+    definition = register(own_three.client(), "half-dead", container())
+    task = wait(own_three.client(), "running", start(own_three.client(), definition, nodes(own_three)["node-2"]))
+    stopping = subprocess.Popen([SLIPWAY, "node", "stop", "node-2", "--listen", own_three.listen], stderr=subprocess.DEVNULL)
+    # Not for anything to happen: the kill shall come at another moment of the stop each time.
+    time.sleep(delay_ms / 1000)
+    own_three.kill()
+    stopping.wait()
+    own_three.start()
+    state, last = nodes(own_three)["node-2"]["state"], describe(own_three.client(), task)["lastStatus"]
+    assert (state, last) in [("UP", "RUNNING"), ("STOPPED", "STOPPED")]
+    home = own_three.data_dir.resolve() / "nodes" / "node-2"
+    assert bool(processes_in(home)) == (state == "UP")
+
+
+def test_a_spread_service_has_its_tasks_again_when_a_node_dies_and_leaves_one_that_is_drained(own_three):
+    ecs = own_three.client()
+    ecs.create_service(serviceName="web", taskDefinition=register(ecs, "of-service", container()), desiredCount=3)
+
+    def settled():
+        return zones_of(ecs, "web", 3)
+
+    assert insist(settled, AssertionError, seconds=60) == ZONES
+    own_three.slipway("node", "stop", "node-2")
+    assert set(insist(settled, AssertionError, seconds=60)) == {"us-east-1a", "us-east-1c"}
+    own_three.slipway("node", "start", "node-2")
+    own_three.slipway("node", "drain", "node-3")
+    insist(lambda: left(ecs, "us-east-1c"), AssertionError, seconds=90)
+    assert "us-east-1c" not in insist(settled, AssertionError, seconds=60)
+    ecs.update_service(service="web", desiredCount=0)
+    ecs.delete_service(service="web", force=True)
