@@ -168,7 +168,8 @@ pub fn task(version: Version, spec: &TaskSpec, status: &TaskStatus) -> Task {
     let is_v4 = version == Version::V4;
     let made = spec.containers.iter().zip(&status.containers).filter(|(_, container)| container.runtime_id.is_some());
     Task {
-        cluster: spec.cluster.clone(),
+        // Fargate says the ARN, the agent of a container instance what it was told to join.
+        cluster: if spec.launch_type == "FARGATE" { spec.cluster_arn.clone() } else { spec.cluster.clone() },
         task_arn: spec.arn.clone(),
         family: spec.family.clone(),
         revision: spec.revision.to_string(),

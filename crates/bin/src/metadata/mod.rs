@@ -11,7 +11,7 @@ mod stats;
 
 pub use asks::Asks;
 
-use crate::http::body::{self, Body, ReadError};
+use crate::http::body::{self, Body};
 use crate::http::{self, plain};
 use crate::nodes::Nodes;
 use agent::{Known, Metadata};
@@ -87,10 +87,8 @@ impl Endpoint {
                 Some((node, known)) => self.metadata(version, wanted, &node, known).await,
             },
             Some(Route::Protection(id)) => {
-                let body = match body::read(incoming, BODY_BYTES).await {
-                    Ok(body) => body,
-                    Err(ReadError::TooLarge | ReadError::Broken) => Default::default(),
-                };
+                // Nothing is refused as what it cannot decode is.
+                let body = body::read(incoming, BODY_BYTES).await.unwrap_or_default();
                 let known = self.find(id).await.map(|(_, known)| known);
                 let spec = known.as_ref().map(|known| &*known.spec);
                 match protection::answer(&*self.plane, spec, &head.method, &body).await {

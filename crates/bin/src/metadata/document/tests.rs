@@ -133,6 +133,13 @@ fn each_network_mode_shows_what_it_has() {
 }
 
 #[test]
+fn fargate_says_the_clusters_arn() {
+    let arn = "arn:aws:ecs:us-east-1:123456789012:cluster/demo";
+    let spec = TaskSpec { launch_type: "FARGATE".into(), cluster_arn: arn.into(), ..spec(NetworkMode::Awsvpc) };
+    assert_eq!(json!(task(Version::V4, &spec, &status()))["Cluster"], arn);
+}
+
+#[test]
 fn version_3_knows_less() {
     let spec = spec(NetworkMode::Bridge);
     let (v3, v4) = (json!(task(Version::V3, &spec, &status())), json!(task(Version::V4, &spec, &status())));
