@@ -1,5 +1,6 @@
 //! What RunTask and StartTask say differently from the task definition: checked once, then looked up by container.
 
+use crate::task_definition::check::environment::environment_files;
 use crate::task_definition::resources::{cpu_units, memory_mib};
 use api_ecs as api;
 use base::limits::OVERRIDES_BYTES;
@@ -74,6 +75,9 @@ pub fn check(overrides: Option<&api::TaskOverride>, definition: &api::TaskDefini
             let message = format!("Override for container named {name} is not a container in the TaskDefinition.");
             return Err(api::Error::invalid_parameter(message));
         }
+    }
+    for container in overrides.container_overrides.iter().flatten() {
+        environment_files(container.environment_files.as_deref().unwrap_or_default())?;
     }
     sizes(overrides)
 }

@@ -1,22 +1,27 @@
 //! Rules on environment variables, where their values come from, and registry credentials.
 
 use super::{Definition, Verdict, items, refuse, refuse_if};
+use crate::task::compile::references;
 use api_ecs::{ContainerDefinition, EnvironmentFile, Secret};
 use std::collections::BTreeSet;
+use workload::FileContent;
 
 pub fn check(container: &ContainerDefinition, definition: &Definition) -> Verdict {
     secrets_have_a_role(container, definition)?;
     secret_names(container)?;
     let in_logs = container.log_configuration.iter().flat_map(|log| items(&log.secret_options));
     items(&container.secrets).iter().chain(in_logs).try_for_each(secret_source)?;
-    environment_files(container)
+    files(container, definition)?;
+    environment_files(items(&container.environment_files))
 }
 
 fn secrets_have_a_role(container: &ContainerDefinition, definition: &Definition) -> Verdict {
     let nobody_may_read = !items(&container.secrets).is_empty() && !definition.has_execution_role();
-    refuse_if(nobody_may_read, || {
-        "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.".to_owned()
-    })
+    refuse_if(nobody_may_read, no_role)
+}
+
+fn no_role() -> String {
+    "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.".to_owned()
 }
 
 fn secret_names(container: &ContainerDefinition) -> Verdict {
@@ -33,16 +38,41 @@ fn secret_names(container: &ContainerDefinition) -> Verdict {
     })
 }
 
-/// A parameter's name, or the ARN of a parameter or a secret.
 fn secret_source(secret: &Secret) -> Verdict {
-    let source = secret.value_from.as_deref().unwrap_or_default();
+    source(secret.value_from.as_deref().unwrap_or_default())
+}
+
+/// A parameter's name, or the ARN of a parameter or a secret.
+fn source(source: &str) -> Verdict {
     refuse_if(source.is_empty(), || "The secret's valueFrom should not be null or empty.".to_owned())?;
     let broken = source.starts_with("arn:") && !is_arn_of(source, &["ssm", "secretsmanager"]);
     refuse_if(broken, || "Invalid arn syntax.".to_owned())
 }
 
-fn environment_files(container: &ContainerDefinition) -> Verdict {
-    let files = items(&container.environment_files);
+/// Of docs/extensions.md: what AWS has no rules for must not fail when the container starts.
+fn files(container: &ContainerDefinition, definition: &Definition) -> Verdict {
+    for file in references::files(container) {
+        refuse_if(!is_path_of_a_file(&file.container_path), || {
+            format!(
+                "The path of a file must be absolute and without '..', such as in 'slipway.file./etc/app.conf', not '{}'.",
+                file.container_path
+            )
+        })?;
+        if let FileContent::Secret(value_from) = &file.content {
+            source(value_from)?;
+            refuse_if(!definition.has_execution_role(), no_role)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_path_of_a_file(path: &str) -> bool {
+    let is_name = |part: &str| !matches!(part, "" | "." | "..");
+    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_name))
+}
+
+/// Of a container or an override.
+pub fn environment_files(files: &[EnvironmentFile]) -> Verdict {
     refuse_if(files.len() > 10, || {
         "The maximum number of environment files was exceeded. Specify ten or less and try again.".to_owned()
     })?;

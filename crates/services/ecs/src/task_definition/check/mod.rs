@@ -5,7 +5,7 @@
 
 mod container;
 mod dependencies;
-mod environment;
+pub mod environment;
 pub mod fargate;
 mod health;
 mod linux;

@@ -394,6 +394,16 @@ fn the_environment_has_rules() {
                 json!({"app": {"secrets": [secret("A", "/a")], "environment": [{"name": "A", "value": ""}]}, "executionRoleArn": ROLE}),
                 "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as 'A'.",
             ),
+            (json!({"app": {"dockerLabels": {"slipway.file./etc/a.conf": "x", "other": "y"}}}), "registers"),
+            (json!({"app": {"dockerLabels": {"slipway.secret-file./a": "b"}}, "executionRoleArn": ROLE}), "registers"),
+            (
+                json!({"app": {"dockerLabels": {"slipway.secret-file./a": "b"}}}),
+                "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
+            ),
+            (
+                json!({"app": {"dockerLabels": {"slipway.file./etc/../a": "x"}}}),
+                "The path of a file must be absolute and without '..', such as in 'slipway.file./etc/app.conf', not '/etc/../a'.",
+            ),
             (json!({"app": {"secrets": [secret("A", "arn:aws:s3:::b")]}, "executionRoleArn": ROLE}), "Invalid arn syntax."),
             (
                 json!({"app": {"secrets": [secret("A", "")]}, "executionRoleArn": ROLE}),
