@@ -1,15 +1,13 @@
 //! CreateService: a row, its first deployment, and nothing started yet.
 
 use super::token::Token;
-use super::{Service, Status, check, defaults, deploy, key, unbuilt, view};
+use super::{Events, Service, Status, check, defaults, deploy, key, unbuilt, view};
 use crate::cluster::{self, Cluster};
-use crate::service_deployment::ServiceDeployment;
-use crate::service_revision::ServiceRevision;
 use crate::tags;
 use crate::task::launch::startable;
 use api_ecs as api;
 use kernel::Call;
-use store::{Key, Record, Tx};
+use store::Tx;
 
 pub fn create_service(
     call: &mut Call,
@@ -26,7 +24,8 @@ pub fn create_service(
     let tags = input.tags.clone().unwrap_or_default();
     tags::check(&tags)?;
     let spec = spec(tx, &cluster, input)?;
-    forget_past(tx, &key(&call.scope, &cluster.name, &name));
+    // What is left of a service that had the name.
+    tx.delete::<Events>(key(&call.scope, &cluster.name, &name).as_str());
     let mut service = Service::new(call, &cluster.name, &name, spec);
     (service.tags, service.token) = (tags, token);
     deploy(call, tx, &mut service);
@@ -64,18 +63,4 @@ fn spec(tx: &Tx, cluster: &Cluster, input: api::CreateServiceRequest) -> Result<
     defaults::fill(cluster, &mut spec);
     check::check(cluster, definition, &spec)?;
     Ok(spec)
-}
-
-/// A service that was deleted leaves nothing to the one that takes its name.
-fn forget_past(tx: &mut Tx, service: &Key) {
-    let prefix = format!("{}/", service.as_str());
-    let deployments: Vec<Key> = tx.prefix::<ServiceDeployment>(&prefix).map(Record::key).collect();
-    let revisions: Vec<Key> = tx.prefix::<ServiceRevision>(&prefix).map(Record::key).collect();
-    for key in deployments {
-        tx.delete::<ServiceDeployment>(key.as_str());
-    }
-    for key in revisions {
-        tx.delete::<ServiceRevision>(key.as_str());
-    }
-    tx.delete::<super::Events>(service.as_str());
 }

@@ -31,6 +31,7 @@ pub fn begin(call: &mut Call, tx: &mut Tx, service: &Service) {
     change(tx, service, |change| {
         (change.status, change.started_at, change.updated_at) = (Stage::InProgress, Some(now), now);
     });
+    service_deployment::settle(tx, service, now);
     tell(call, tx, service);
 }
 

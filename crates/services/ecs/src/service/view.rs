@@ -1,6 +1,6 @@
 //! What callers see of a service: the record, and counts of its tasks.
 
-use super::{Deployment, Events, Service, Status, defaults};
+use super::{Deployment, Events, Service, Status, daemon, defaults};
 use crate::service_deployment;
 use crate::service_revision::{self, ServiceRevision};
 use crate::task::{Last, Task};
@@ -92,10 +92,9 @@ fn tasks<'a>(image: &'a Image, service: &Service, deployment: Option<&str>) -> i
 }
 
 fn desired_count(service: &Service, image: &Image) -> i32 {
-    match service.is_daemon() {
-        true => Counts::of(image, service, None).desired,
-        false => i32::try_from(service.desired_count()).unwrap_or(i32::MAX),
-    }
+    let wants_one_each = service.is_daemon() && service.status == Status::Active;
+    let desired = if wants_one_each { daemon::instances(image, service).0.len() } else { service.desired_count() };
+    i32::try_from(desired).unwrap_or(i32::MAX)
 }
 
 /// How many tasks of it are wanted: of the PRIMARY one what the service wants, of others what is left.

@@ -2,9 +2,11 @@
 //! or as long as the service.
 
 mod ops;
+mod supersede;
 mod view;
 
 pub use ops::*;
+pub use supersede::{settle, supersede};
 
 use api_ecs as api;
 use base::{Arn, Scope, Time};

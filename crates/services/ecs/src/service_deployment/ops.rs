@@ -99,16 +99,3 @@ pub fn stop_service_deployment(
     tx.put(row);
     Ok(api::StopServiceDeploymentResponse { service_deployment_arn: Some(given) })
 }
-
-/// What is under way of the service is to stop, as another deployment takes its place, or none.
-pub fn supersede(tx: &mut Tx, service: &Service, now: Time) {
-    let keys =
-        service.deployments.iter().map(|one| key(&service.scope, &service.cluster, &service.name, &one.service_deployment));
-    let keys: Vec<_> = keys.collect();
-    for key in keys {
-        let Some(mut row) = tx.get::<ServiceDeployment>(key.as_str()).filter(|row| !row.is_over()).cloned() else { continue };
-        row.status = ServiceDeploymentStatus::StopRequested;
-        row.updated_at = now;
-        tx.put(row);
-    }
-}
