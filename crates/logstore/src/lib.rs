@@ -16,18 +16,23 @@ pub use handle::Events;
 pub use query::{Found, Key, Page, Query};
 pub use tail::{Appended, Gathered, Tail};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stream::Stream;
 
+/// A stream that is written to seldom opens its file again.
+const OPEN_FILES: usize = 256;
+
 /// Blocking: callers are on a thread that may wait for the disk.
 pub struct EventStore {
     directory: PathBuf,
     segment_bytes: u64,
     streams: Mutex<BTreeMap<String, Arc<Mutex<Stream>>>>,
+    /// Streams whose file is open, the one that was opened first in front.
+    open: Mutex<VecDeque<String>>,
     appended: tail::Sender,
 }
 
@@ -50,7 +55,7 @@ impl EventStore {
 
     fn with_segments(directory: &Path, segment_bytes: u64) -> io::Result<EventStore> {
         fs::create_dir_all(directory)?;
-        Ok(EventStore { directory: directory.to_owned(), segment_bytes, streams: Mutex::default(), appended: tail::sender() })
+        Ok(EventStore { directory: directory.to_owned(), segment_bytes, streams: Mutex::default(), open: Mutex::default(), appended: tail::sender() })
     }
 
     /// Returns once the whole batch is on disk; after an error none of it will be seen.
@@ -59,7 +64,10 @@ impl EventStore {
             return Ok(());
         }
         let frame = batch.encode();
-        lock(&self.stream(stream)).append(&frame)?;
+        let opened = lock(&self.stream(stream)).append(&frame)?;
+        if opened {
+            self.close_another(stream);
+        }
         tail::tell(&self.appended, stream, frame);
         Ok(())
     }
@@ -101,6 +109,22 @@ impl EventStore {
         let mut streams = lock(&self.streams);
         streams.remove(stream);
         segment::ignore_missing(fs::remove_dir_all(self.directory.join(stream)))
+    }
+
+    /// A host has more streams than a process may have files.
+    fn close_another(&self, opened: &str) {
+        let mut open = lock(&self.open);
+        open.push_back(opened.to_owned());
+        let closes = (open.len() > OPEN_FILES).then(|| open.pop_front()).flatten();
+        drop(open);
+        if let Some(stream) = closes.filter(|stream| stream != opened) {
+            lock(&self.stream(&stream)).close();
+        }
+    }
+
+    /// Of its files: what reading would cost.
+    pub fn stored_bytes(&self, stream: &str) -> io::Result<u64> {
+        segment::stored_bytes(&self.directory.join(stream))
     }
 
     fn stream(&self, name: &str) -> Arc<Mutex<Stream>> {

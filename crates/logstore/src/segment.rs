@@ -71,6 +71,15 @@ pub fn list(directory: &Path) -> io::Result<Vec<Segment>> {
     firsts.into_iter().map(|first| scan(Segment::new(directory, first))).collect()
 }
 
+/// Without reading them.
+pub fn stored_bytes(directory: &Path) -> io::Result<u64> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    entries.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
+
 fn scan(mut segment: Segment) -> io::Result<Segment> {
     let bytes = fs::read(&segment.path)?;
     let mut whole = 0;

@@ -21,14 +21,19 @@ impl Stream {
         Stream { directory, segment_bytes, segments: None, file: None }
     }
 
-    /// A whole frame.
-    pub fn append(&mut self, frame: &[u8]) -> io::Result<()> {
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// A whole frame. Answers whether a file had to be opened for it.
+    pub fn append(&mut self, frame: &[u8]) -> io::Result<bool> {
+        let was_open = self.file.is_some();
         let written = self.write(frame);
         if written.is_err() {
             // How much of it is on disk is not known: what is whole is found by looking.
             (self.segments, self.file) = (None, None);
         }
-        written
+        written.map(|()| !was_open)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

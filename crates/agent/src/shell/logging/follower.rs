@@ -10,7 +10,7 @@ use runtime::{ContainerId, Runtime};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 pub struct Follower {
@@ -19,6 +19,8 @@ pub struct Follower {
     pub source: Source,
     pub path: PathBuf,
     pub watch: Watch,
+    /// To read: whoever floods leaves the processors to others.
+    pub turns: Arc<Semaphore>,
     /// Nobody writes any more.
     pub over: watch::Receiver<bool>,
     /// More than this is not let wait; none where the container itself waits.
@@ -70,6 +72,8 @@ impl Follower {
 
     async fn read(&self, mut reader: Reader) -> (Reader, io::Result<Lines>) {
         let most_waiting = self.most_waiting;
+        // Closed never.
+        let _turn = self.turns.acquire().await;
         blocking(move || {
             let dropped = most_waiting.map_or(Ok(()), |most| reader.drop_all_but(most));
             let read = dropped.and_then(|()| reader.read());

@@ -21,8 +21,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
 use watches::Watches;
 use workload::{ContainerSpec, LogSpec, TaskId, TaskSpec};
 
@@ -31,6 +31,8 @@ pub type LogDrivers = BTreeMap<&'static str, Arc<dyn LogDriver>>;
 
 /// How long the end of a task waits for a sink that takes nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Files that are read at once.
+const READERS: usize = 2;
 /// As ECS has it since June 2025; Docker's own is 1 MiB.
 const MAX_BUFFER_BYTES: u64 = 10 << 20;
 
@@ -43,19 +45,29 @@ struct Inner {
     logs: PathBuf,
     runtime: Arc<dyn Runtime>,
     watches: Arc<Watches>,
+    turns: Arc<Semaphore>,
     followers: Mutex<BTreeMap<(TaskId, String), Handle>>,
 }
 
+#[derive(Clone)]
 struct Handle {
     /// The task's log router, where lines go to a container.
     router: Option<String>,
-    over: watch::Sender<bool>,
-    work: JoinHandle<()>,
+    /// Closed once the follower has ended.
+    over: Arc<watch::Sender<bool>>,
+    work: AbortHandle,
 }
 
 impl Logging {
     pub fn new(drivers: LogDrivers, logs: PathBuf, runtime: Arc<dyn Runtime>) -> Logging {
-        Logging(Arc::new(Inner { drivers, logs, runtime, watches: Arc::default(), followers: Mutex::default() }))
+        Logging(Arc::new(Inner {
+            drivers,
+            logs,
+            runtime,
+            watches: Arc::default(),
+            turns: Arc::new(Semaphore::new(READERS)),
+            followers: Mutex::default(),
+        }))
     }
 
     /// Before a container is started, for the first time or again. The error is why it cannot be.
@@ -87,40 +99,27 @@ impl Logging {
         }
     }
 
-    /// Nobody writes any more. Returns when all lines have been taken, or when there is no more patience.
+    /// Nobody writes any more. Returns when all lines have been taken, or when there is no more patience; nothing is done for
+    /// the task behind it.
     pub async fn finish(&self, task: &str) {
-        for (handle, container) in self.remove(task, |handle| handle.router.is_some()) {
-            // Its router has ended: nobody takes what is left.
-            if !handle.work.is_finished() {
-                handle.work.abort();
-                tracing::warn!(task, container, "log lines had no router to take them and are lost");
-            }
-        }
-        self.end(task, self.remove(task, |_| true)).await;
+        let all = self.of_task(task, |_| true);
+        self.followers().retain(|(id, _), _| id != task);
+        let (routed, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(handle, _)| handle.router.is_some());
+        // Routers have ended: nobody takes what is left.
+        give_up(task, routed).await;
+        let late = end(others).await;
+        give_up(task, late).await;
     }
 
-    /// The same for those whose lines go to this container, which is about to be stopped; nothing for one that is no router.
+    /// Those whose lines go to this container, which is about to be stopped, have until then; nothing for one that is no router.
     pub async fn finish_senders(&self, task: &str, router: &str) {
-        self.end(task, self.remove(task, |handle| handle.router.as_deref() == Some(router))).await;
+        end(self.of_task(task, |handle| handle.router.as_deref() == Some(router))).await;
     }
 
-    fn remove(&self, task: &str, which: impl Fn(&Handle) -> bool) -> Vec<(Handle, String)> {
-        let mut followers = self.followers();
-        let gone = followers.extract_if(.., |(id, _), handle| id == task && which(handle));
-        gone.map(|((_, container), handle)| (handle, container)).collect()
-    }
-
-    async fn end(&self, task: &str, ending: Vec<(Handle, String)>) {
-        for (handle, _) in &ending {
-            let _ = handle.over.send(true); // one that has ended already hears nothing
-        }
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        for (mut handle, container) in ending {
-            if tokio::time::timeout_at(deadline, &mut handle.work).await.is_err() {
-                handle.work.abort();
-                tracing::error!(task, container, "log lines were not taken in time and are lost");
-            }
-        }
+    fn of_task(&self, task: &str, which: impl Fn(&Handle) -> bool) -> Vec<(Handle, String)> {
+        let followers = self.followers();
+        let found = followers.iter().filter(|((id, _), handle)| id == task && which(handle));
+        found.map(|((_, container), handle)| (handle.clone(), container.clone())).collect()
     }
 
     fn follow(&self, driver: Arc<dyn LogDriver>, source: Source, sink: Option<Box<dyn LogSink>>) -> io::Result<()> {
@@ -132,12 +131,14 @@ impl Logging {
             driver,
             runtime: Arc::clone(&self.0.runtime),
             watch: self.0.watches.watch(&path)?,
+            turns: Arc::clone(&self.0.turns),
             over: is_over,
             most_waiting: source.spec().and_then(|spec| most_waiting(&spec.log)),
             source,
             path,
         };
-        self.followers().insert(key, Handle { router, over, work: tokio::spawn(follower.run(sink)) });
+        let work = tokio::spawn(follower.run(sink)).abort_handle();
+        self.followers().insert(key, Handle { router, over: Arc::new(over), work });
         Ok(())
     }
 
@@ -151,6 +152,31 @@ impl Logging {
 
     fn followers(&self) -> MutexGuard<'_, BTreeMap<(TaskId, String), Handle>> {
         self.0.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns those that are not done when there is no more patience.
+async fn end(followers: Vec<(Handle, String)>) -> Vec<(Handle, String)> {
+    for (handle, _) in &followers {
+        let _ = handle.over.send(true); // one that has ended already hears nothing
+    }
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut late = vec![];
+    for follower in followers {
+        if tokio::time::timeout_at(deadline, follower.0.over.closed()).await.is_err() {
+            late.push(follower);
+        }
+    }
+    late
+}
+
+async fn give_up(task: &str, followers: Vec<(Handle, String)>) {
+    for (handle, container) in followers {
+        if !handle.over.is_closed() {
+            tracing::error!(task, container, "log lines were not taken in time and are lost");
+        }
+        handle.work.abort();
+        handle.over.closed().await;
     }
 }
 

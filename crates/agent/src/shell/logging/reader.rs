@@ -48,6 +48,7 @@ impl Reader {
         while lines.is_empty() {
             let start = self.fill()?;
             if self.buffer.is_empty() {
+                self.buffer = Vec::new();
                 break;
             }
             lines.parse(&self.buffer, start);
@@ -61,27 +62,35 @@ impl Reader {
         if self.waiting_at_most()? <= most {
             return Ok(());
         }
-        let (mut ahead, mut waiting) = (Reader::new(self.path.clone(), self.at), 0);
-        while let Some((_, bytes)) = ahead.pass()? {
-            waiting += bytes;
+        let (mut ahead, mut waiting) = (Reader::new(self.path.clone(), self.at), Dropped::default());
+        let mut last_line = 0;
+        while let Some(line) = ahead.pass(&mut waiting, u64::MAX)? {
+            last_line = line;
         }
-        let mut excess = waiting.saturating_sub(most);
-        while excess > 0
-            && let Some((lines, bytes)) = self.pass()?
-        {
-            self.dropped.lines += lines;
-            self.dropped.bytes += bytes;
-            excess = excess.saturating_sub(bytes);
-        }
+        let mut dropped = std::mem::take(&mut self.dropped);
+        // A buffer that is empty takes any line.
+        let until = dropped.bytes + waiting.bytes.saturating_sub(most.max(last_line));
+        while dropped.bytes < until && self.pass(&mut dropped, until)?.is_some() {}
+        self.dropped.lines += dropped.lines;
+        self.dropped.bytes += dropped.bytes;
         Ok(())
     }
 
-    /// Lines, and bytes of text in them.
-    fn pass(&mut self) -> io::Result<Option<(u64, u64)>> {
-        self.fill()?;
-        let lines = self.buffer.iter().filter(|byte| **byte == b'\n').count();
-        let bytes = self.buffer.len().saturating_sub(lines * OVERHEAD);
-        Ok((!self.buffer.is_empty()).then_some((lines as u64, bytes as u64)))
+    /// Counts lines and bytes of text, and passes over them, until there are that many bytes. Answers the bytes of the last line.
+    fn pass(&mut self, passed: &mut Dropped, until: u64) -> io::Result<Option<u64>> {
+        let (mut at, mut last) = (self.fill()?, None);
+        for line in self.buffer.split_inclusive(|byte| *byte == b'\n') {
+            if passed.bytes >= until {
+                break;
+            }
+            at += line.len() as u64;
+            let bytes = line.len().saturating_sub(OVERHEAD) as u64;
+            passed.lines += 1;
+            passed.bytes += bytes;
+            last = Some(bytes);
+        }
+        self.at = at;
+        Ok(last)
     }
 
     fn waiting_at_most(&self) -> io::Result<u64> {
@@ -122,9 +131,11 @@ impl Reader {
     fn read_lines(&mut self, over: bool) -> io::Result<u64> {
         let Some(open) = &self.open else { return Ok(self.at) };
         // A file whose disk was full is cut to its whole lines.
-        self.at = self.at.min(open.start + open.file.metadata()?.len());
+        let end = open.start + open.file.metadata()?.len();
+        self.at = self.at.min(end);
         let start = self.at;
-        self.buffer.resize(MOST_BYTES, 0);
+        // As much as there is: a container that is quiet holds no memory.
+        self.buffer.resize(usize::try_from(end - start).unwrap_or(MOST_BYTES).min(MOST_BYTES), 0);
         let read = open.file.read_at(&mut self.buffer, self.at - open.start)?;
         let whole = match self.buffer[..read].iter().rposition(|byte| *byte == b'\n') {
             Some(last) => last + 1,
@@ -233,12 +244,10 @@ mod tests {
         let mut reader = Reader::new(path, 0);
         reader.drop_all_but(1_000_000).unwrap();
         assert_eq!(reader.at, 0);
-        reader.drop_all_but(900_000).unwrap();
+        reader.drop_all_but(899_500).unwrap();
+        assert_eq!(reader.dropped, Dropped { lines: 101, bytes: 101_000 });
+        reader.drop_all_but(1).unwrap();
         let lines = reader.read().unwrap();
-        assert_eq!(
-            (lines.dropped.lines * 1000, lines.iter().next().map(|line| line.text.len())),
-            (lines.dropped.bytes, Some(1000))
-        );
-        assert!(lines.dropped.bytes >= 100_000);
+        assert_eq!((lines.dropped, lines.iter().count()), (Dropped { lines: 999, bytes: 999_000 }, 1));
     }
 }

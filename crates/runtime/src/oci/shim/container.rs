@@ -125,6 +125,8 @@ impl Container {
     }
 }
 
+/// What a pipe holds, unless a program makes it larger.
+const READ_BYTES: usize = 64 * 1024;
 /// Empties the largest pipe an unprivileged program can make (1 MiB).
 const PIPE_READS: usize = 64;
 
@@ -141,7 +143,7 @@ enum Flow {
 impl Output {
     fn pump(&mut self, log: &mut Log) -> Flow {
         let Some(fd) = &self.fd else { return Flow::End };
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = [0; READ_BYTES];
         match read(fd, &mut chunk) {
             Ok(n) if n > 0 => {
                 let mut entries = Vec::with_capacity(n + n / 2);

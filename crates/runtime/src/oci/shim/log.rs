@@ -45,6 +45,10 @@ impl Lines {
     pub fn feed(&mut self, bytes: &[u8], now: Time, out: &mut Vec<u8>) {
         let time = rfc3339(now);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.rest.is_empty() && piece.len() <= LONGEST_LINE && piece.ends_with(b"\n") {
+                emit(self.stream, piece, &time, false, out);
+                continue;
+            }
             let mut piece = piece;
             while self.rest.len() + piece.len() > LONGEST_LINE {
                 let (fits, more) = piece.split_at(LONGEST_LINE - self.rest.len());
@@ -68,11 +72,15 @@ impl Lines {
     }
 
     fn emit(&mut self, time: &str, partial: bool, out: &mut Vec<u8>) {
-        let entry = Entry { time, stream: self.stream, log: String::from_utf8_lossy(&self.rest), partial };
-        serde_json::to_writer(&mut *out, &entry).expect("a Vec takes everything");
-        out.push(b'\n');
+        emit(self.stream, &self.rest, time, partial, out);
         self.rest.clear();
     }
+}
+
+fn emit(stream: Stream, text: &[u8], time: &str, partial: bool, out: &mut Vec<u8>) {
+    let entry = Entry { time, stream, log: String::from_utf8_lossy(text), partial };
+    serde_json::to_writer(&mut *out, &entry).expect("a Vec takes everything");
+    out.push(b'\n');
 }
 
 /// As many digits each time, so that times sort as text.

@@ -1,12 +1,16 @@
 //! The log group operations.
 
 use super::{LogGroup, find, key};
+use crate::events::unavailable;
 use crate::paging::page;
 use crate::stream::LogStream;
 use crate::tags;
 use api_logs as api;
 use api_logs::{Error, LogGroupClass};
 use kernel::Call;
+use logstore::{EventStore, Events};
+use std::io;
+use std::sync::Arc;
 use store::{Image, Tx};
 use wire::Empty;
 
@@ -51,9 +55,10 @@ pub fn delete_log_group(call: &mut Call, tx: &mut Tx, input: api::DeleteLogGroup
     Ok(Empty {})
 }
 
-pub fn describe_log_groups(
-    call: &mut Call,
-    image: &Image,
+pub async fn describe_log_groups(
+    events: Events,
+    call: Call,
+    image: Arc<Image>,
     input: api::DescribeLogGroupsRequest,
 ) -> Result<api::DescribeLogGroupsResponse, Error> {
     let (prefix, pattern) = (input.log_group_name_prefix.as_deref(), input.log_group_name_pattern.as_deref());
@@ -74,11 +79,25 @@ pub fn describe_log_groups(
     };
     let groups = image.prefix::<LogGroup>(&format!("{}/{}", call.scope, prefix.unwrap_or_default())).filter(wanted);
     let page = page(groups, |group| &group.name, input.limit.unwrap_or(MOST), input.next_token.as_deref())?;
-    let groups = page.items.into_iter().map(view).collect();
+    let stored = stored_bytes(&events, &image, &page.items).await?;
+    let groups = page.items.into_iter().zip(stored).map(|(group, bytes)| view(group, bytes)).collect();
     Ok(api::DescribeLogGroupsResponse { log_groups: Some(groups), next_token: page.next_token })
 }
 
-fn view(group: &LogGroup) -> api::LogGroup {
+async fn stored_bytes(events: &Events, image: &Image, groups: &[&LogGroup]) -> Result<Vec<i64>, Error> {
+    let streams = |group: &&LogGroup| {
+        let streams = image.prefix::<LogStream>(&crate::stream::prefix(&group.scope, &group.name));
+        streams.map(|stream| stream.id.clone()).collect::<Vec<_>>()
+    };
+    let groups: Vec<Vec<String>> = groups.iter().map(streams).collect();
+    let stored = move |store: &EventStore| {
+        let of = |streams: &Vec<String>| streams.iter().map(|stream| store.stored_bytes(stream)).sum::<io::Result<u64>>();
+        groups.iter().map(|streams| Ok(i64::try_from(of(streams)?).unwrap_or(i64::MAX))).collect::<io::Result<Vec<i64>>>()
+    };
+    events.run(stored).await.map_err(unavailable)
+}
+
+fn view(group: &LogGroup, stored_bytes: i64) -> api::LogGroup {
     api::LogGroup {
         log_group_name: Some(group.name.clone()),
         creation_time: Some(group.created_at.millis() as i64),
@@ -86,7 +105,7 @@ fn view(group: &LogGroup) -> api::LogGroup {
         metric_filter_count: Some(0),
         arn: Some(format!("{}:*", group.arn())),
         log_group_arn: Some(group.arn()),
-        stored_bytes: Some(0),
+        stored_bytes: Some(stored_bytes),
         kms_key_id: group.kms_key_id.clone(),
         log_group_class: Some(LogGroupClass::from(group.class.as_str())),
         deletion_protection_enabled: Some(group.deletion_protected),
