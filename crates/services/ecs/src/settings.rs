@@ -53,6 +53,11 @@ pub fn value(image: &Image, call: &Call, name: &str) -> String {
     effective(image, &call.scope, &call.caller.arn, name)
 }
 
+/// What holds for whoever it is, in the account and region of `scope`.
+pub fn value_of(image: &Image, scope: &Scope, principal: &str, name: &str) -> String {
+    effective(image, scope, principal, name)
+}
+
 fn effective(image: &Image, scope: &Scope, principal: &str, name: &str) -> String {
     let own = image.get::<AccountSetting>(key(scope, principal, name).as_str());
     let set = own.or_else(|| image.get(key(scope, &root(scope), name).as_str()));

@@ -8,6 +8,7 @@ use super::{Last, Membership, Task, network, put, unbuilt};
 use crate::cluster::Cluster;
 use crate::node::ledger;
 use crate::placement::{Candidate, Wanted};
+use crate::settings;
 use crate::tags;
 use crate::task_definition::{self, TaskDefinition};
 use api_ecs as api;
@@ -183,7 +184,13 @@ impl Launch {
             version: 1,
             member: self.member.clone(),
             protected_until: None,
+            logs_block: self.logs_block(call, image),
         }
+    }
+
+    /// Services are nobody's: for them holds what holds for the account.
+    fn logs_block(&self, call: &Call, image: &Image) -> bool {
+        settings::value_of(image, &self.cluster.scope, &call.caller.arn, "defaultLogDriverMode") == "blocking"
     }
 
     fn platform_version(&self) -> &str {

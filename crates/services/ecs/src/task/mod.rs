@@ -145,6 +145,9 @@ pub struct Task {
     /// Scale-in and deployments spare it until then.
     #[serde(default)]
     pub protected_until: Option<Time>,
+    /// Of containers that say no log driver `mode`: the account's setting when the task was made.
+    #[serde(default)]
+    pub logs_block: bool,
 }
 
 /// A task's place in a service. Written by the service scheduler only.

@@ -87,7 +87,7 @@ pub fn compile(
         mounts: declared.mount_points.iter().flatten().filter_map(mount).collect(),
         volumes_from: declared.volumes_from.iter().flatten().filter_map(volumes_from).collect(),
         ports: declared.port_mappings.iter().flatten().filter_map(|mapping| port(definition, mapping)).collect(),
-        log: log(definition, declared),
+        log: log(task, definition, declared),
         firelens: declared.firelens_configuration.as_ref().map(firelens::router),
         name,
         ..Default::default()
@@ -232,11 +232,15 @@ fn port_number(port: i32) -> Option<u16> {
     u16::try_from(port).ok()
 }
 
-fn log(definition: &api::TaskDefinition, declared: &api::ContainerDefinition) -> LogSpec {
+fn log(task: &Task, definition: &api::TaskDefinition, declared: &api::ContainerDefinition) -> LogSpec {
     let Some(log) = &declared.log_configuration else { return LogSpec::default() };
     let mut options = log.options.clone().unwrap_or_default();
     options.extend(references::secret_options(definition, declared));
-    LogSpec { driver: log.log_driver.as_ref().map(|driver| driver.to_string()).unwrap_or_default(), options }
+    let mut spec = LogSpec { driver: log.log_driver.as_ref().map(|driver| driver.to_string()).unwrap_or_default(), options };
+    if task.logs_block && spec.is_shipped() {
+        spec.options.entry("mode".to_owned()).or_insert_with(|| "blocking".to_owned());
+    }
+    spec
 }
 
 fn natural(number: Option<i32>) -> Option<u32> {

@@ -45,6 +45,7 @@ fn task() -> Task {
         version: 1,
         member: None,
         protected_until: None,
+        logs_block: true,
     }
 }
 
@@ -309,6 +310,14 @@ fn names_and_neighbours() {
     container(
         json!({ "logConfiguration": { "logDriver": "json-file", "options": { "max-size": "1m" } } }),
         expect![[r#"log {"driver":"json-file","options":{"max-size":"1m"}}"#]],
+    );
+    container(
+        json!({ "logConfiguration": { "logDriver": "awslogs", "options": { "awslogs-group": "g" } } }),
+        expect![[r#"log {"driver":"awslogs","options":{"awslogs-group":"g","mode":"blocking"}}"#]],
+    );
+    container(
+        json!({ "logConfiguration": { "logDriver": "awslogs", "options": { "mode": "non-blocking" } } }),
+        expect![[r#"log {"driver":"awslogs","options":{"mode":"non-blocking"}}"#]],
     );
     container(
         json!({ "mountPoints": [{ "sourceVolume": "v", "containerPath": "/v", "readOnly": true }], "volumesFrom": [{ "sourceContainer": "b" }] }),
