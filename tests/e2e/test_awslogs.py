@@ -1,6 +1,8 @@
 """The awslogs driver: what containers write, as events of CloudWatch Logs."""
 
+import contextlib
 import os
+import pathlib
 import signal
 import time
 
@@ -162,7 +164,7 @@ def test_a_container_waits_for_a_server_that_takes_nothing_and_loses_nothing(own
     # More than the files of its output hold, thirty MiB.
     script = gate.around(f"seq {lines} | sed 's/$/ {'x' * 1000}/'")
     arn = gate.run(own.client(), "waits", writes(script, "g", awslogs_stream_prefix="p", mode="blocking"))
-    own.process.send_signal(signal.SIGSTOP)
+    pause(own)
     gate.open()
     kept = own.data_dir / "logs" / arn.rsplit("/")[-1]
     insist(lambda: full(kept), AssertionError, seconds=60)
@@ -171,6 +173,16 @@ def test_a_container_waits_for_a_server_that_takes_nothing_and_loses_nothing(own
     wait(own.client(), "stopped", arn)
     found = messages(own.client("logs"), "g", stream(arn))
     assert [int(message.split()[0]) for message in found] == list(range(1, lines + 1))
+
+
+def pause(server):
+    server.process.send_signal(signal.SIGSTOP)
+    insist(lambda: all_stopped(server.process.pid), AssertionError)
+
+
+def all_stopped(process):
+    states = [stat.read_text().rpartition(")")[2].split()[0] for stat in pathlib.Path(f"/proc/{process}/task").glob("*/stat")]
+    assert set(states) == {"T"}, states
 
 
 def full(directory):
@@ -182,7 +194,7 @@ def test_what_does_not_fit_a_buffer_is_dropped_and_counted(own, tmp_path):
     gate, lines = Gate(tmp_path / "gate"), 20000
     options = {"awslogs_stream_prefix": "p", "mode": "non-blocking", "max_buffer_size": "10k"}
     arn = gate.run(own.client(), "drops", writes(gate.around(f"seq {lines}"), "g", **options))
-    own.process.send_signal(signal.SIGSTOP)
+    pause(own)
     gate.open()
     gate.wait()
     own.process.send_signal(signal.SIGCONT)
@@ -208,3 +220,85 @@ def test_a_stream_that_is_deleted_is_made_again_for_what_comes(ecs, logs, tmp_pa
     gate.wait()
     wait(ecs, "stopped", arn)
     assert messages(logs, "/awslogs/deleted", stream(arn)) == ["after"]
+
+
+@contextlib.contextmanager
+def tailing(server, *groups, **members):
+    """A live tail that has begun; answers its updates."""
+    logs = server.client("logs", inject_host_prefix=False)
+    arns = [f"arn:aws:logs:{REGION}:123456789012:log-group:{group}" for group in groups]
+    stream = logs.start_live_tail(logGroupIdentifiers=arns, **members)["responseStream"]
+    with contextlib.closing(stream):
+        updates = iter(stream)
+        assert next(updates)["sessionStart"]["logGroupIdentifiers"] == arns
+        yield (update["sessionUpdate"] for update in updates)
+
+
+def seen(updates, count):
+    """The first results, whatever comes between."""
+    results = []
+    while len(results) < count:
+        results += next(updates)["sessionResults"]
+    return results
+
+
+def test_a_line_of_a_container_is_in_a_live_tail_at_once(server, ecs, logs, tmp_path):
+    logs.create_log_group(logGroupName="/awslogs/live")
+    gate = Gate(tmp_path / "gate")
+    app = writes(gate.around("echo INFO a; echo ERROR b"), "/awslogs/live", awslogs_stream_prefix="p")
+    arn = gate.run(ecs, "live", app)
+    with tailing(server, "/awslogs/live") as updates, tailing(server, "/awslogs/live", logEventFilterPattern="ERROR") as errors:
+        opened = time.time()
+        gate.open()
+        first = seen(updates, 1)[0]
+        took = time.time() - opened
+        assert (first["message"], first["logStreamName"]) == ("INFO a", stream(arn))
+        assert first["logGroupIdentifier"] == "123456789012:/awslogs/live"
+        assert took < 0.2
+        assert [result["message"] for result in seen(errors, 1)] == ["ERROR b"]
+    gate.wait()
+
+
+def test_a_live_tail_is_of_the_streams_it_names_and_of_new_ones(server, logs):
+    for group in ("/awslogs/tail1", "/awslogs/tail2"):
+        logs.create_log_group(logGroupName=group)
+
+    def put(group, name, message):
+        logs.create_log_stream(logGroupName=group, logStreamName=name)
+        event = {"timestamp": int(time.time() * 1000), "message": message}
+        logs.put_log_events(logGroupName=group, logStreamName=name, logEvents=[event])
+
+    both = tailing(server, "/awslogs/tail1", "/awslogs/tail2")
+    named = tailing(server, "/awslogs/tail1", logStreamNamePrefixes=["a", "x"])
+    with both as of_both, named as of_some:
+        put("/awslogs/tail1", "b", "one")
+        put("/awslogs/tail2", "a", "two")
+        put("/awslogs/tail1", "ab", "three")
+        assert [result["message"] for result in seen(of_both, 3)] == ["one", "two", "three"]
+        assert [result["logStreamName"] for result in seen(of_some, 1)] == ["ab"]
+        quiet = next(of_both)
+        assert quiet == {"sessionMetadata": {"sampled": False}, "sessionResults": []}, "an update a second also then"
+
+
+def test_a_live_tail_of_a_flood_is_a_sample(server, logs):
+    logs.create_log_group(logGroupName="/awslogs/flood")
+    logs.create_log_stream(logGroupName="/awslogs/flood", logStreamName="s")
+    with tailing(server, "/awslogs/flood") as updates:
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": str(n)} for n in range(2000)]
+        logs.put_log_events(logGroupName="/awslogs/flood", logStreamName="s", logEvents=events)
+        update = next(updates)
+        while not update["sessionResults"]:
+            update = next(updates)
+        assert update["sessionMetadata"] == {"sampled": True} and len(update["sessionResults"]) == 500
+
+
+def test_a_live_tail_that_makes_no_sense_is_refused(server, logs):
+    logs.create_log_group(logGroupName="/awslogs/refused")
+    tail = server.client("logs", inject_host_prefix=False).start_live_tail
+    arn = f"arn:aws:logs:{REGION}:123456789012:log-group:/awslogs/"
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        tail(logGroupIdentifiers=[arn + "none"])
+    for members in ({"logEventFilterPattern": "{ $.a"}, {"logStreamNames": ["a"], "logStreamNamePrefixes": ["b"]}):
+        with pytest.raises(logs.exceptions.InvalidParameterException):
+            tail(logGroupIdentifiers=[arn + "refused"], **members)
