@@ -80,6 +80,16 @@ def rotated(ran, task):
     insist(check, AssertionError)
 
 
+def delivered(ran, task):
+    read = {"logGroupName": "fields", "logStreamName": f"p/app/{ran.task.rsplit('/')[-1]}"}
+
+    def check():
+        events = ran.server.client("logs").get_log_events(**read)["events"]
+        assert [event["message"] for event in events] == ["sent"]
+
+    insist(check, AssertionError)
+
+
 def routed(ran, task):
     """What the router, which writes down all that comes to its socket, was sent."""
 
@@ -269,8 +279,11 @@ FILES = [
         {"logConfiguration": {"logDriver": "none"}}),
     Row("logConfiguration.options", "`json-file` with `max-size` and `max-file`", Shows(rotated), "for i in $(seq 200); do seq 100; done; " + STAY,
         {"logConfiguration": {"logDriver": "json-file", "options": {"max-size": "50k", "max-file": "2"}}}),
-    Row("logConfiguration.logDriver", "`awslogs`, which comes with a later release", Unplaced("ATTRIBUTE"),
-        app={"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "one", "awslogs-region": "us-east-1"}}}),
+    Row("logConfiguration.logDriver", "`awslogs`: what it writes is in CloudWatch Logs", Shows(delivered), f"echo sent; {STAY}",
+        {"logConfiguration": {"logDriver": "awslogs", "options": {
+            "awslogs-group": "fields", "awslogs-region": "us-east-1", "awslogs-create-group": "true", "awslogs-stream-prefix": "p"}}}),
+    Row("logConfiguration.logDriver", "`awslogs` into a group that is missing", FailsToStart("ResourceInitializationError: failed to initialize logging driver"),
+        app={"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "missing", "awslogs-region": "us-east-1"}}}),
     Row("logConfiguration.logDriver", "`syslog`, as no node has it", Unplaced("ATTRIBUTE"), app={"logConfiguration": {"logDriver": "syslog"}}),
     Row("logConfiguration.secretOptions", "which come with a later release", Refused(UNBUILT.format("Secrets")),
         app={"logConfiguration": {"logDriver": "json-file", "secretOptions": [{"name": "tag", "valueFrom": "parameter"}]}}),
