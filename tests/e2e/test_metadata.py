@@ -223,6 +223,9 @@ def test_who_asks_too_often_is_told_so(ecs, asker):
     assert asker.ask("$ECS_CONTAINER_METADATA_URI_V4")[0] == 200, "each path has its own"
     status, sentence = asker.ask("-Z -s $ECS_CONTAINER_METADATA_URI_V4/task?[1-100]")
     assert "You have reached maximum request limit." in sentence
+    last, others = asker.ask("-Z --parallel-max 20 -o /dev/null http://169.254.170.2/v4/made-up-[1-300]")
+    statuses = [*others.split(), str(last)]
+    assert set(statuses) == {"404", "429"}, "those that nobody has share one"
 
 
 def test_it_is_answered_again_after_a_restart(own, tmp_path):

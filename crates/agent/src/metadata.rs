@@ -45,6 +45,11 @@ impl Metadata {
         (Metadata { ids, inquiries }, inbox)
     }
 
+    /// Whether the id is of this node, of a container that is or was.
+    pub fn drew(&self, endpoint_id: &str) -> bool {
+        self.ids.read(endpoint_id).is_some()
+    }
+
     /// `None` for an id that is no container's of this node. An id of another node is told apart without asking anybody.
     pub async fn about(&self, endpoint_id: &str) -> Option<Known> {
         let (task, container) = self.ids.read(endpoint_id)?;

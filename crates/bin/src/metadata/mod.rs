@@ -73,13 +73,15 @@ impl Endpoint {
     async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
         let (head, incoming) = request.into_parts();
         let path = head.uri.path();
-        let now = self.clock.now();
-        if !self.limiter.lock().unwrap_or_else(PoisonError::into_inner).admits(peer.ip(), path, now) {
+        let route = route::route(path);
+        let node = route.and_then(|route| self.node_of(route.id()));
+        // One bucket for all paths that lead to no container, so that to make them up takes no memory.
+        if !self.admits(peer, if node.is_some() { path } else { "" }) {
             return too_many();
         }
-        match route::route(path) {
+        match route {
             None => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
-            Some(Route::Metadata(version, id, wanted)) => match self.find(id).await {
+            Some(Route::Metadata(version, id, wanted)) => match found(node, id).await {
                 None => {
                     let (status, sentence) = route::not_found(version, id, wanted);
                     document(status, &sentence)
@@ -89,7 +91,7 @@ impl Endpoint {
             Some(Route::Protection(id)) => {
                 // Nothing is refused as what it cannot decode is.
                 let body = body::read(incoming, BODY_BYTES).await.unwrap_or_default();
-                let known = self.find(id).await.map(|(_, known)| known);
+                let known = found(node, id).await.map(|(_, known)| known);
                 let spec = known.as_ref().map(|known| &*known.spec);
                 match protection::answer(&*self.plane, spec, &head.method, &body).await {
                     Some((status, answer)) => document(status, &answer),
@@ -99,13 +101,13 @@ impl Endpoint {
         }
     }
 
-    async fn find(&self, id: &str) -> Option<(Node, Known)> {
-        for node in self.nodes.asked() {
-            if let Some(known) = node.metadata.about(id).await {
-                return Some((node, known));
-            }
-        }
-        None
+    fn node_of(&self, id: &str) -> Option<Node> {
+        self.nodes.asked().into_iter().find(|node| node.metadata.drew(id))
+    }
+
+    fn admits(&self, peer: SocketAddr, path: &str) -> bool {
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        limiter.admits(peer.ip(), path, self.clock.now())
     }
 
     async fn metadata(&self, version: Version, wanted: Wanted, node: &Node, known: Known) -> Response<Body> {
@@ -167,6 +169,12 @@ impl Endpoint {
         });
         Some(Value::Object(documents.collect()))
     }
+}
+
+async fn found(node: Option<Node>, id: &str) -> Option<(Node, Known)> {
+    let node = node?;
+    let known = node.metadata.about(id).await?;
+    Some((node, known))
 }
 
 fn read(runtime: &OciRuntime, known: &Known, only_asker: bool, at: base::Time) -> Vec<(usize, String, Reading)> {

@@ -23,6 +23,14 @@ pub enum Route<'a> {
     Protection(&'a str),
 }
 
+impl<'a> Route<'a> {
+    pub fn id(self) -> &'a str {
+        match self {
+            Route::Metadata(_, id, _) | Route::Protection(id) => id,
+        }
+    }
+}
+
 pub fn route(path: &str) -> Option<Route<'_>> {
     let mut parts = path.strip_prefix('/')?.split('/');
     let (version, id, rest) = (parts.next()?, parts.next()?, parts.collect::<Vec<_>>());
