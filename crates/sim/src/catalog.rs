@@ -52,9 +52,9 @@ impl Program {
     }
 }
 
-pub const FAMILIES: [&str; 16] = [
+pub const FAMILIES: [&str; 17] = [
     "server", "job", "flash", "chain", "pair", "port", "dynamic", "big", "restart", "hog", "sick", "patience", "order",
-    "missing", "several", "apart",
+    "missing", "several", "apart", "checked",
 ];
 
 /// On Fargate, with an address of its own.
@@ -77,6 +77,7 @@ pub fn definition(family: &str) -> Value {
                 container("job-then", json!({ "essential": false, "dependsOn": after("server", "HEALTHY") })),
             ],
         ),
+        "checked" => task(family, &[container("server", json!({ "healthCheck": check(json!({})) }))]),
         "port" => task(family, &[container("server", json!({ "portMappings": [{ "containerPort": 80, "hostPort": 8080 }] }))]),
         "dynamic" => task(
             family,
@@ -130,6 +131,64 @@ pub fn definition(family: &str) -> Value {
         }
         _ => fargate(),
     }
+}
+
+/// What comes of a task of the family, if nothing disturbs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// It runs, healthy, until it is stopped.
+    Good,
+    /// It is never healthy.
+    Hopeless,
+    /// Nobody knows.
+    Erratic,
+}
+
+pub fn nature(family: &str) -> Nature {
+    match family {
+        "server" | "checked" | "port" | "dynamic" | "big" | "order" | "several" | "apart" | FARGATE => Nature::Good,
+        "flash" | "missing" => Nature::Hopeless,
+        _ => Nature::Erratic,
+    }
+}
+
+/// Of what services run: more of what is good.
+pub const OF_SERVICES: [&str; 16] = [
+    "server", "server", "server", "several", "order", "dynamic", "big", "apart", "port", "pair", "checked", "missing", "flash",
+    "sick", "job", "restart",
+];
+
+pub fn is_fargate(family: &str) -> bool {
+    family == FARGATE
+}
+
+/// `apart` says where it may not be.
+pub fn may_be_in(family: &str, zone: &str) -> bool {
+    family != "apart" || zone != "zone-b"
+}
+
+/// What a task asks of a node.
+#[derive(Default)]
+pub struct Need {
+    pub cpu_units: u32,
+    pub memory_mib: u64,
+    pub host_port: Option<u16>,
+}
+
+pub fn need(family: &str) -> Need {
+    if is_fargate(family) {
+        return Need { cpu_units: 256, memory_mib: 512, host_port: None };
+    }
+    let definition = definition(family);
+    let mut need = Need::default();
+    for container in definition["containerDefinitions"].as_array().into_iter().flatten() {
+        need.cpu_units += container["cpu"].as_u64().and_then(|cpu| u32::try_from(cpu).ok()).unwrap_or_default();
+        need.memory_mib += container["memoryReservation"].as_u64().or(container["memory"].as_u64()).unwrap_or_default();
+        let ports = container["portMappings"].as_array().into_iter().flatten();
+        let fixed = ports.filter_map(|port| port["hostPort"].as_u64()).find_map(|port| u16::try_from(port).ok());
+        need.host_port = need.host_port.or(fixed);
+    }
+    need
 }
 
 /// What a container of a family waits for: others, and for what of them.

@@ -2,9 +2,11 @@
 
 mod ask;
 mod check;
+mod services;
 
 pub use ask::{activate, stop};
 pub use check::{check, list};
+pub use services::deletion;
 
 use crate::plane::Answer;
 use serde_json::Value;
@@ -23,6 +25,8 @@ pub struct Client {
     /// Asked again, the same way.
     again: Vec<Request>,
     pub waiting: BTreeMap<u64, Request>,
+    /// Of a hundred calls, so many are about services.
+    services: u64,
     numbers: u64,
 }
 
@@ -56,6 +60,10 @@ pub struct Stop {
 pub const UPDATE_INSTANCES: &str = "UpdateContainerInstancesState";
 
 impl Client {
+    pub fn of(services: u64) -> Client {
+        Client { services, ..Client::default() }
+    }
+
     pub fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers

@@ -12,6 +12,7 @@ mod oracle;
 mod plane;
 mod profile;
 mod queue;
+mod scheduler;
 mod stage;
 mod world;
 

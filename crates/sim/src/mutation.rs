@@ -59,6 +59,29 @@ mutations! {
     DrainsForgotten,
     /// A node's hello says twice the memory that it has.
     BoastfulNode,
+    // -- the service scheduler: what it sees
+    FloorIgnored,
+    /// Tasks that are stopping are no tasks.
+    StoppingNotCounted,
+    DaemonTwice,
+    ProtectionIgnored,
+    ThrottleOff,
+    /// What runs is healthy.
+    HealthyAtOnce,
+    // -- what it says
+    /// A FAILED deployment starts tasks.
+    FailedGoesOn,
+    /// It rolls back to what never worked.
+    RollbackAnywhere,
+    /// An old deployment is forgotten with its tasks.
+    ForgetsEarly,
+    // -- what it writes
+    /// That an end was counted.
+    CountsForgotten,
+    /// The old deployment is the PRIMARY one again, and what the service asks for stays new.
+    RolledBackInName,
+    EventLost,
+    EventTwice,
 }
 
 impl FromStr for Mutation {

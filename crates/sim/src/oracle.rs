@@ -2,13 +2,16 @@
 //! none knows how it came about.
 
 mod end;
+mod outbox;
 mod row;
+mod service;
 mod truth;
 
 pub use end::{all_stopped, converged, forgotten};
 
 use crate::client::{Client, Request, text};
 use crate::node::Node;
+use crate::scheduler::Deed;
 use crate::stage::short;
 use base::Time;
 use ecs::container_instance::ContainerInstance;
@@ -63,6 +66,8 @@ pub struct Oracles {
     is_back: bool,
     /// When each was published as STOPPED.
     stopped: BTreeMap<String, Time>,
+    outbox: outbox::Outbox,
+    throttle: service::Throttle,
 }
 
 impl Oracles {
@@ -80,7 +85,18 @@ impl Oracles {
         for change in changes.iter().filter(|change| [Ledger::TABLE, NodeRow::TABLE].contains(&change.table)) {
             ledger_is_the_sum(image, change.key.as_str())?;
         }
+        self.outbox.group(changes, image)?;
+        service::rows(image)?;
         Ok(story)
+    }
+
+    /// What the service scheduler wrote in a group, kept or not.
+    pub fn deeds(&mut self, deeds: &[Deed], are_kept: bool) -> Check {
+        deeds.iter().try_for_each(service::deed)?;
+        if are_kept {
+            deeds.iter().try_for_each(|deed| self.throttle.deed(deed))?;
+        }
+        Ok(())
     }
 
     fn task(&mut self, task: Arc<Task>, scene: &Scene<'_>, image: &Image) -> Result<Option<String>, Violation> {
@@ -144,6 +160,8 @@ impl Oracles {
         }
         let changes: Vec<Change> = image.scan::<Task>().map(|task| Change { table: Task::TABLE, key: task.key() }).collect();
         self.is_back = true;
+        self.throttle.forget();
+        self.outbox.after_recovery(image)?;
         self.rows(&changes, scene)?;
         self.is_back = false;
         let mut nodes = image.scan::<NodeRow>();

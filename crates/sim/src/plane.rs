@@ -2,6 +2,7 @@
 //! group then; a crash in the middle of a commit leaves it durable or not, and tells nobody.
 
 use crate::mutation::Mutation;
+use crate::scheduler::{self, Deed, Watched};
 use base::{Rng, Scope, Time};
 use bytes::Bytes;
 use kernel::core::Work;
@@ -10,6 +11,7 @@ use kernel::service::Prepared;
 use kernel::{Caller, Core, Services, Word};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use store::backend::mem::Mem;
 use store::{Backend, Change, Epoch, Image, Loaded, Write};
 use workload::{Assign, NodeId};
@@ -37,14 +39,17 @@ pub struct Turned {
     pub changes: Vec<Change>,
     pub assigns: Vec<(NodeId, Assign)>,
     pub answers: Vec<(u64, Answer)>,
+    /// Of the service scheduler, kept or not.
+    pub deeds: Vec<Deed>,
     pub is_kept: bool,
     pub was_asked: bool,
 }
 
 impl Plane {
     pub fn new(rng: Rng, mutation: Option<Mutation>) -> Plane {
-        let services = Arc::new(Services::new(vec![ecs::service()]));
+        let services = Arc::new(Services::new(vec![ecs::service().reconcile_instead::<Watched>()]));
         let disk = Disk { rows: Mem::new(), state: Arc::default(), mutation };
+        scheduler::watch(mutation);
         let mut plane =
             Plane { services, disk, core: None, inbox: Vec::new(), is_asked: false, answers: Arc::default(), mutation };
         plane.recover(rng);
@@ -105,18 +110,28 @@ impl Plane {
         }
     }
 
+    /// As whoever starts the server says.
+    pub fn set_healthy_after(&mut self, after: Duration) {
+        self.inbox.push(Box::new(move |turn| {
+            ecs::service::set_healthy_after(turn.tx, after);
+            Box::new(|_| ())
+        }));
+    }
+
     /// `None`: the plane died in it.
     pub fn turn(&mut self, now: Time) -> Option<Turned> {
         let was_asked = std::mem::take(&mut self.is_asked);
         let core = self.core.as_mut()?;
         let (outcome, settles, kept) = core.run(now, std::mem::take(&mut self.inbox));
+        let deeds = scheduler::deeds();
         if lock(&self.disk.state).dies == Some(Dies::Now) {
             return None;
         }
         settles.into_iter().for_each(|settle| settle(&kept));
         let answers = std::mem::take(&mut *lock(&self.answers));
         let answers = answers.into_iter().map(|(call, answer)| (call, parsed(answer))).collect();
-        Some(Turned { changes: outcome.changes, assigns: outcome.assigns, answers, is_kept: kept.is_ok(), was_asked })
+        let is_kept = kept.is_ok();
+        Some(Turned { changes: outcome.changes, assigns: outcome.assigns, answers, deeds, is_kept, was_asked })
     }
 
     /// Reads are answered at once, writes with their group.

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 pub struct Profile {
     pub nodes: u64,
+    /// Of a hundred calls, so many are about services.
+    pub services: u64,
+    /// How long a task must run to count as healthy where nothing checks it.
+    pub healthy_after_ms: u64,
     /// So many times chaos, each with a calm behind it in which everything has to converge.
     pub rounds: u64,
     pub chaos: Duration,
@@ -67,10 +71,14 @@ impl Profile {
     pub fn draw(rng: &mut Rng) -> Profile {
         let mut one_of = |choices: &[u64]| choices[rng.below(choices.len() as u64) as usize];
         let troubles: Vec<(Trouble, u64)> = TROUBLES.iter().map(|trouble| (*trouble, one_of(&[0, 0, 1, 3]))).collect();
+        let services = one_of(&[0, 40, 90]);
+        let chaos = if services > 0 { [30, 90, 240] } else { [20, 40, 90] };
         Profile {
             nodes: one_of(&[1, 2, 3]),
+            services,
+            healthy_after_ms: one_of(&[1_000, 5_000, 40_000]),
             rounds: one_of(&[1, 2, 3]),
-            chaos: Duration::from_secs(one_of(&[20, 40, 90])),
+            chaos: Duration::from_secs(one_of(&chaos)),
             call_pause_ms: one_of(&[500, 1_500, 4_000]),
             trouble_pause_ms: one_of(&[1_000, 4_000, 12_000]),
             troubles,

@@ -10,6 +10,7 @@ use crate::mutation::Mutation;
 use crate::node::{Deed, Node};
 use crate::oracle::{Oracles, Scene, Violation};
 use crate::plane::{Plane, Turned};
+use crate::scheduler::story;
 use crate::stage::Stage;
 use base::Time;
 use link::PlaneEnd;
@@ -119,6 +120,7 @@ struct Session {
 impl World {
     fn new(seed: u64, mutation: Option<Mutation>) -> World {
         let mut stage = Stage::new(seed, mutation);
+        let services = stage.profile.services;
         let plane = Plane::new(stage.rng.fork(), mutation);
         let mut world = World {
             busy_until: stage.now,
@@ -127,7 +129,7 @@ impl World {
             nodes: BTreeMap::new(),
             links: BTreeMap::new(),
             sessions: 0,
-            client: Client::default(),
+            client: Client::of(services),
             oracles: Oracles::default(),
             rounds: 0,
             is_over: false,
@@ -249,6 +251,10 @@ impl World {
     }
 
     fn turned(&mut self, turned: Turned) -> Result<(), Violation> {
+        self.oracles.deeds(&turned.deeds, turned.is_kept)?;
+        for deed in &turned.deeds {
+            self.stage.say("plane", story(deed));
+        }
         let told = self.oracles.rows(&turned.changes, &scene(&self.plane, &self.nodes, &self.client, &self.stage))?;
         told.into_iter().for_each(|line| self.stage.say("plane", line));
         for (node, assign) in turned.assigns {

@@ -17,6 +17,9 @@ impl Client {
         if rng.chance(60) && !self.again.is_empty() {
             return self.again.pop();
         }
+        if self.services > 0 && rng.chance(self.services) {
+            return self.asks_services(image, rng);
+        }
         match rng.below(100) {
             0 => self.token_of_another(rng),
             1..=36 => self.run_task(rng),

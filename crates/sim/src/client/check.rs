@@ -46,11 +46,27 @@ fn refusal(request: &Request, error: &wire::Error) -> Verdict {
             "The referenced cluster was inactive.",
             "The Cluster cannot be deleted while Container Instances are active or draining.",
             "The Cluster cannot be deleted while Tasks are active.",
+            "The Cluster cannot be deleted while Services are active.",
         ],
         "DeregisterContainerInstance" => {
             &["Found running tasks on the instance.", "The referenced container instance was not found."]
         }
         "DescribeTasks" => &["Tasks cannot be empty.", "Cluster not found."],
+        "CreateService" => &[
+            "Cluster not found.",
+            "The referenced cluster was inactive.",
+            "Creation of service was not idempotent.",
+            "Unable to Start a service that is still Draining.",
+        ],
+        "UpdateService" => &["Service not found.", "Service was not ACTIVE.", "The referenced cluster was inactive."],
+        "DeleteService" => &[
+            "Service not found.",
+            "The service cannot be stopped while it is scaled above 0.",
+            "The referenced cluster was inactive.",
+        ],
+        "UpdateTaskProtection" | "DescribeServices" => &["The referenced cluster was inactive."],
+        // Between the asking and the answer it may have come to its end.
+        "StopServiceDeployment" if error.message.starts_with("The service deployment ") => return Ok(()),
         _ => &["Cluster not found."],
     };
     let expected = known.contains(&error.message.as_str());

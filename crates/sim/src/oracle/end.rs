@@ -1,5 +1,6 @@
 //! What must be true once nothing is disturbed any more: after calm, after everything was stopped, and a day later.
 
+use super::service::is_restless;
 use super::{Check, Scene, Violation, held, ledger_is_the_sum, violated};
 use crate::node::Node;
 use ecs::container_instance::ContainerInstance;
@@ -19,6 +20,7 @@ pub fn converged(scene: &Scene<'_>) -> Check {
         ledger_is_the_sum(image, name)?;
     }
     every_node_is_there(image, scene)?;
+    super::service::settled(image, scene.now)?;
     every_call_is_answered(scene)
 }
 
@@ -56,7 +58,7 @@ fn image<'a>(scene: &Scene<'a>) -> Result<&'a Image, Violation> {
 }
 
 fn every_task_is_where_it_is_wanted(image: &Image) -> Check {
-    for task in image.scan::<Task>() {
+    for task in image.scan::<Task>().filter(|task| !is_restless(image, task)) {
         let settled = match task.desired {
             Desired::Running => task.last == Last::Running,
             Desired::Stopped => task.is_stopped(),
@@ -69,7 +71,7 @@ fn every_task_is_where_it_is_wanted(image: &Image) -> Check {
 }
 
 fn rows_are_what_runs(image: &Image, name: &str, node: &Node) -> Check {
-    for task in image.by::<Task>("node", name) {
+    for task in image.by::<Task>("node", name).filter(|task| !is_restless(image, task)) {
         let shared = node.host.attachments.get(&task.id).and_then(|attachment| attachment.address.as_ref());
         if shared.is_some() && shared != task.status.address.as_ref() {
             return violated("after calm: rows are what runs", format!("{} is not at {shared:?}", task.id));
@@ -116,7 +118,8 @@ fn nothing_else_is_held(image: &Image, name: &str, node: &Node) -> Check {
     if let Some(task) = node.host.tasks().into_iter().find(|task| !wanted.contains(task)) {
         return violated("after calm: nothing is left behind", held(task, name, node));
     }
-    match node.disk.tasks.keys().find(|task| !wanted.contains(task.as_str())) {
+    let is_over = |id: &&String| !image.scan::<Task>().any(|task| task.id == **id && is_restless(image, task));
+    match node.disk.tasks.keys().filter(is_over).find(|task| !wanted.contains(task.as_str())) {
         Some(task) => violated("after calm: nothing is left behind", format!("{name} still remembers {task}")),
         None => Ok(()),
     }

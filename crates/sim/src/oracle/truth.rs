@@ -73,6 +73,7 @@ fn code_fits(task: &Task, scene: &Scene<'_>, node: &Node, image: &Image) -> Chec
         Some(TaskStopCode::EssentialContainerExited) => {
             reason == "Essential container in task exited" && an_essential_ended(task, node, image)
         }
+        Some(TaskStopCode::ServiceSchedulerInitiated) => task.member.is_some() && !reason.is_empty(),
         Some(TaskStopCode::TaskFailedToStart) => task.started_at.is_none() && failed(task, reason, node),
         _ => false,
     };

@@ -7,6 +7,7 @@ use crate::node::Node;
 use crate::oracle::{self, Violation};
 use crate::plane::{ACCOUNT, REGION};
 use ecs::container_instance::ContainerInstance;
+use ecs::service::Service;
 use ecs::task::Task;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub enum Phase {
     DayAfter,
 }
 
+/// As long as it takes to believe in several tasks one after another, with the starts that are held back.
+const CALM_OF_SERVICES: Duration = Duration::from_secs(20 * 60);
 /// Longer than the longest that something may take by right: a slow pull, what is waited for, a restart, a stop.
 const CALM: Duration = Duration::from_secs(6 * 60);
 const STOP: Duration = Duration::from_secs(2 * 60);
@@ -38,6 +41,7 @@ impl World {
             let call = self.client.number();
             self.plane.call(call, self.stage.now, "RegisterTaskDefinition", &definition(family));
         }
+        self.plane.set_healthy_after(Duration::from_millis(self.stage.profile.healthy_after_ms));
         self.stage.plan(1_000, Event::Phase(Phase::Chaos));
     }
 
@@ -58,7 +62,8 @@ impl World {
             }
             Phase::Calm => {
                 self.calm();
-                self.then(CALM, Phase::Stop);
+                let calm = if self.stage.profile.services > 0 { CALM_OF_SERVICES } else { CALM };
+                self.then(calm, Phase::Stop);
                 Ok(())
             }
             Phase::Stop => {
@@ -105,7 +110,8 @@ impl World {
         let running: Vec<String> = image.scan::<Task>().filter(|task| !task.is_stopped()).map(Task::arn).collect();
         let draining: Vec<Request> =
             image.scan::<ContainerInstance>().filter(|instance| instance.draining).map(client::activate).collect();
-        draining.into_iter().try_for_each(|request| self.send(request))?;
+        let services: Vec<Request> = image.scan::<Service>().map(|service| client::deletion(service, true)).collect();
+        services.into_iter().chain(draining).try_for_each(|request| self.send(request))?;
         running.iter().try_for_each(|task| self.send(client::stop(task, "that is all".to_owned())))
     }
 }

@@ -1,0 +1,76 @@
+//! What rows of services say of each other, whenever a group is published.
+
+use super::super::{Check, violated};
+use super::rollout::{is_of, is_open};
+use api_ecs::ServiceDeploymentStatus as Stage;
+use ecs::service::{Rollout, Service, Status};
+use ecs::service_deployment::ServiceDeployment;
+use ecs::task::Task;
+use std::collections::BTreeSet;
+use store::Image;
+
+pub fn check(image: &Image) -> Check {
+    image.scan::<Service>().try_for_each(|service| one(service, image))?;
+    image.scan::<Task>().try_for_each(|task| membership(task, image))
+}
+
+fn one(service: &Service, image: &Image) -> Check {
+    let ids: BTreeSet<&str> = service.deployments.iter().map(|deployment| deployment.id.as_str()).collect();
+    if ids.len() != service.deployments.len() || (service.status == Status::Inactive) != ids.is_empty() {
+        return violated("a service has its deployments", format!("{} is {:?} with {ids:?}", service.name, service.status));
+    }
+    if service.status == Status::Inactive && image.by::<Task>("service", service.path()).any(|task| !task.is_stopped()) {
+        return violated("a service ends with its last task", service.name.clone());
+    }
+    definitions_are_kept(service, image)?;
+    change_says_the_same(service, image)
+}
+
+/// Of whatever runs, or may be gone back to.
+fn definitions_are_kept(service: &Service, image: &Image) -> Check {
+    let is_there = |arn: &str| image.scan::<ecs::task_definition::TaskDefinition>().any(|row| row.arn() == arn);
+    match service.deployments.iter().find(|deployment| !is_there(&deployment.task_definition)) {
+        Some(deployment) => violated("a service has its definitions", format!("{}: {deployment:?}", service.name)),
+        None => Ok(()),
+    }
+}
+
+/// The PRIMARY deployment and its service deployment.
+fn change_says_the_same(service: &Service, image: &Image) -> Check {
+    let Some(primary) = service.deployments.first().filter(|_| service.status == Status::Active) else { return Ok(()) };
+    let change = image.scan::<ServiceDeployment>().find(|row| row.id == primary.service_deployment);
+    let said = change.map(|change| change.status.clone());
+    let is_same = match primary.rollout {
+        Rollout::Completed => matches!(said, Some(Stage::Successful | Stage::RollbackSuccessful)),
+        Rollout::Failed => matches!(said, Some(Stage::Stopped | Stage::RollbackFailed)),
+        Rollout::InProgress => !matches!(
+            said,
+            None | Some(Stage::Successful | Stage::RollbackSuccessful | Stage::Stopped | Stage::RollbackFailed)
+        ),
+    };
+    if is_same {
+        return Ok(());
+    }
+    violated("a deployment and its service deployment agree", format!("{}: {:?}, {said:?}", service.name, primary.rollout))
+}
+
+fn membership(task: &Task, image: &Image) -> Check {
+    let Some(member) = &task.member else { return Ok(()) };
+    let started_by = format!("ecs-svc/{}", member.deployment);
+    if task.group != format!("service:{}", member.service) || task.started_by.as_ref() != Some(&started_by) {
+        return violated("a member says so", format!("{} {} {:?}", task.id, task.group, task.started_by));
+    }
+    if !is_open(task) {
+        return Ok(());
+    }
+    let mut services = image.scan::<Service>();
+    let service = services.find(|service| service.name == member.service && service.cluster == task.cluster);
+    let deployment = service.and_then(|service| service.deployments.iter().find(|deployment| is_of(task, deployment)));
+    match deployment {
+        None => violated("a member has its deployment", format!("{} of {member:?}", task.id)),
+        Some(deployment) if deployment.task_definition != task.task_definition_arn() => {
+            violated("a member runs its revision", format!("{} of {member:?} runs {}", task.id, task.task_definition_arn()))
+        }
+        Some(_) => Ok(()),
+    }
+}

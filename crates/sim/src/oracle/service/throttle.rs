@@ -1,0 +1,68 @@
+//! Who keeps failing is started ever more rarely. Counts setbacks for itself, from what the scheduler was seen to count.
+
+use super::super::{Check, violated};
+use super::fleet::Fleet;
+use crate::scheduler::Deed;
+use base::Time;
+use ecs::service::Action;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[derive(Default)]
+pub struct Throttle {
+    /// By deployment id.
+    deployments: BTreeMap<String, Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    setbacks: u32,
+    until: Option<Time>,
+}
+
+impl Throttle {
+    /// What was seen last may not have been kept.
+    pub fn forget(&mut self) {
+        self.deployments.clear();
+    }
+
+    pub fn deed(&mut self, deed: &Deed) -> Check {
+        match &deed.action {
+            Action::Count(ended) => {
+                for deployment in ended.iter().filter_map(|ended| ended.failed.as_ref()) {
+                    self.deployments.entry(deployment.clone()).or_default().fails(deed.at);
+                }
+            }
+            Action::Heal { deployment, .. } | Action::RollBack { to: deployment, .. } => {
+                self.deployments.remove(deployment);
+            }
+            _ => return self.starts_wait(deed),
+        }
+        Ok(())
+    }
+
+    fn starts_wait(&self, deed: &Deed) -> Check {
+        let (before, after) = (Fleet::of(&deed.before, &deed.service, deed.at), Fleet::of(&deed.after, &deed.service, deed.at));
+        let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
+        for task in after.tasks.iter().filter(|task| before.task(&task.id).is_none()) {
+            let held = task.member.as_ref().and_then(|member| self.deployments.get(&member.deployment));
+            if let Some(until) = held.and_then(|held| held.until).filter(|until| *until > deed.at) {
+                let early = until.since(deed.at).as_millis();
+                return violated("who keeps failing waits", format!("{}: {} is started {early} ms early", before.name(), task.id));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Held {
+    /// Ends while it is held anyway are the same setback.
+    fn fails(&mut self, now: Time) {
+        if self.until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.setbacks += 1;
+        let seconds = if self.setbacks < 2 { 0 } else { 2u64.saturating_pow(self.setbacks - 2).min(27 * 60) };
+        self.until = Some(now + Duration::from_secs(seconds));
+    }
+}
