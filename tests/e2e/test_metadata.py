@@ -12,11 +12,11 @@ from tasks import by_name, container, register, run, stop, wait
 
 pytestmark = needs_root
 
-# Says what it finds at once, then asks whatever it is given.
+# Says what it finds at once and what when it is to end, and between asks whatever it is given.
 ASKER = """
 env >/meet/env
 curl -s --max-time 10 $ECS_CONTAINER_METADATA_URI_V4 >/meet/first
-trap 'exit 0' TERM
+trap 'curl -s --max-time 5 $ECS_CONTAINER_METADATA_URI_V4 >/meet/last; exit 0' TERM
 while read -r question </meet/question; do eval "curl -s --max-time 10 -w '\\n%{http_code}' $question" >/meet/answer; done & wait
 """
 SHAPE = {
@@ -111,6 +111,13 @@ def test_a_container_reads_of_itself_and_of_its_task_in_every_network_mode(serve
     # What it asked before its start had been told.
     first = json.loads((asker.directory / "first").read_text())
     assert (first["DockerId"], first["Networks"]) == (own["DockerId"], own["Networks"])
+
+
+def test_a_container_that_is_to_end_learns_it_and_is_answered_until_then(ecs, asker):
+    asker.start(ecs, "asks-last", members={"stopTimeout": 20})
+    assert by_name(stop(ecs, asker.task))["app"]["exitCode"] == 0
+    last = json.loads((asker.directory / "last").read_text())
+    assert (last["DesiredStatus"], last["KnownStatus"]) == ("STOPPED", "RUNNING")
 
 
 def test_version_3_is_there_with_fewer_members(ecs, asker):
