@@ -1,6 +1,7 @@
 """The official Terraform provider: applies, sees no difference, changes, destroys. It reads answers more closely than any client."""
 
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -64,11 +65,23 @@ def test_apply_plan_change_destroy(own, terraform):
     cluster = ecs.describe_clusters(clusters=["from-terraform"], include=["TAGS", "SETTINGS"])["clusters"][0]
     assert {tag["key"]: tag["value"] for tag in cluster["tags"]} == {"owner": "terraform", "insights": "enabled"}
     assert sorted(cluster["capacityProviders"]) == ["FARGATE", "FARGATE_SPOT"]
+    assert values(own) == ("enabled", "hunter2", "enabled")
 
     terraform("apply", "-auto-approve", insights="disabled", image="busybox:latest")
     terraform("plan", "-detailed-exitcode", insights="disabled", image="busybox:latest")
     assert ecs.describe_task_definition(taskDefinition="from-terraform-bridge")["taskDefinition"]["revision"] == 2
+    assert values(own) == ("disabled", "hunter2", "disabled")
 
     terraform("destroy", "-auto-approve")
     assert ecs.describe_clusters(clusters=["from-terraform"])["clusters"][0]["status"] == "INACTIVE"
     assert ecs.list_task_definitions(familyPrefix="from-terraform-bridge")["taskDefinitionArns"] == []
+    assert own.client("ssm").describe_parameters()["Parameters"] == []
+    assert own.client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"] == []
+
+
+def values(own):
+    """A plain parameter, a secure one, and a member of a secret."""
+    names = ["/from-terraform/plain", "/from-terraform/secure"]
+    plain, secure = own.client("ssm").get_parameters(Names=names, WithDecryption=True)["Parameters"]
+    secret = own.client("secretsmanager").get_secret_value(SecretId="from-terraform")["SecretString"]
+    return plain["Value"], secure["Value"], json.loads(secret)["insights"]

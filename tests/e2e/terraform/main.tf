@@ -22,7 +22,9 @@ provider "aws" {
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
   endpoints {
-    ecs = var.endpoint
+    ecs            = var.endpoint
+    secretsmanager = var.endpoint
+    ssm            = var.endpoint
   }
   default_tags {
     tags = { owner = "terraform" }
@@ -110,4 +112,30 @@ data "aws_ecs_task_definition" "bridge" {
 
 output "arns" {
   value = [data.aws_ecs_cluster.main.arn, data.aws_ecs_task_definition.bridge.arn]
+}
+
+resource "aws_ssm_parameter" "plain" {
+  name        = "/from-terraform/plain"
+  description = "Changes with the plan."
+  type        = "String"
+  value       = var.insights
+}
+
+resource "aws_ssm_parameter" "secure" {
+  name  = "/from-terraform/secure"
+  type  = "SecureString"
+  value = "hunter2"
+  tags  = { kind = "secret" }
+}
+
+resource "aws_secretsmanager_secret" "main" {
+  name                    = "from-terraform"
+  description             = "Made by Terraform."
+  recovery_window_in_days = 0
+  tags                    = { kind = "secret" }
+}
+
+resource "aws_secretsmanager_secret_version" "main" {
+  secret_id     = aws_secretsmanager_secret.main.id
+  secret_string = jsonencode({ user = "me", insights = var.insights })
 }
