@@ -60,7 +60,9 @@ def receive(connection):
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 for path in ("/fluent-bit/etc/fluent-bit.conf", "/fluentd/etc/fluent.conf"):
     if os.path.exists(path):
-        say(config=open(path).read(), environment={k: v for k, v in os.environ.items() if k.startswith("FLUENT")})
+        external = os.path.join(os.path.dirname(path), "external.conf")
+        own = open(external).read() if os.path.exists(external) else None
+        say(config=open(path).read(), own=own, environment={k: v for k, v in os.environ.items() if k.startswith("FLUENT")})
 listener = socket.socket(socket.AF_UNIX)
 listener.bind("/var/run/fluent.sock")
 listener.listen()
@@ -83,7 +85,10 @@ def python():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("firelens") / "data") as server:
+    directory = tmp_path_factory.mktemp("firelens")
+    (directory / "s3/bucket").mkdir(parents=True)
+    (directory / "s3/bucket/own.conf").write_text("[FILTER]\n    Name own\n")
+    with serving(directory / "data", "--s3", str(directory / "s3")) as server:
         server.load("router:latest", python())
         yield server
 
@@ -96,6 +101,8 @@ def ecs(server):
 def router(kind="fluentbit", options=None, **members):
     configuration = {"type": kind, **({"options": options} if options else {})}
     command = {"command": [PYTHON, "-I", "-S", "-c", RECEIVER]}
+    # Until then it may read on.
+    members = {"stopTimeout": 20, **members}
     return container("router", image="router", memory=128, firelensConfiguration=configuration, **command, **members)
 
 
@@ -134,8 +141,8 @@ def test_lines_come_with_where_they_are_from(server, ecs):
 
 
 def test_the_router_has_everything_before_it_is_stopped(server, ecs):
-    task = ended(ecs, "flood", sending("seq 1 50000", memory=64), router())
-    assert [message["record"]["log"] for message in records(server, task["taskArn"])] == [str(n) for n in range(1, 50001)]
+    task = ended(ecs, "flood", sending("seq 1 20000", memory=64), router())
+    assert [message["record"]["log"] for message in records(server, task["taskArn"])] == [str(n) for n in range(1, 20001)]
 
 
 def test_long_lines_come_in_marked_pieces(server, ecs):
@@ -216,6 +223,25 @@ def test_fluentd_has_a_file_of_its_own_and_host_mode_no_port(server, ecs):
     assert [message["record"]["log"] for message in records(server, task["taskArn"])] == ["[]"]
 
 
+def from_s3(key):
+    return router(options={"config-file-type": "s3", "config-file-value": f"arn:aws:s3:::bucket/{key}"})
+
+
+def test_a_file_of_its_own_comes_from_s3(server, ecs):
+    task = ended(ecs, "own", sending("exit 0", {"Name": "null"}), from_s3("own.conf"))
+    found = config(server, task["taskArn"])
+    assert "\n@INCLUDE /fluent-bit/etc/external.conf\n" in found["config"]
+    assert found["own"] == "[FILTER]\n    Name own\n"
+
+
+def test_a_file_that_s3_has_not(server, ecs):
+    task = ended(ecs, "missing", sending("exit 0", {"Name": "null"}), from_s3("none.conf"))
+    assert task["stoppedReason"] == (
+        "ResourceInitializationError: unable to download firelens s3 config file: arn:aws:s3:::bucket/none.conf:"
+        " NoSuchKey: The specified key does not exist."
+    )
+
+
 def test_options_without_an_output(server, ecs):
     task = ended(ecs, "nowhere", sending("exit 0", {"Host": "logs.example.com"}), router())
     assert (task["stopCode"], task["stoppedReason"]) == (
@@ -224,7 +250,7 @@ def test_options_without_an_output(server, ecs):
         " firelens config: missing output key Name which is required for firelens configuration of type fluentbit",
     )
     host.settles(server, host.NOTHING)
-    assert list((server.data_dir / "firelens").iterdir()) == []
+    assert list((server.data_dir / "firelens").rglob("*")) == []
 
 
 def test_no_line_is_lost_when_the_server_is_killed(server, ecs):

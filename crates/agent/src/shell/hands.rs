@@ -20,6 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use workload::{ContainerSpec, Image, TaskId, TaskSpec};
 
+const SIGKILL: i32 = 9;
+
 /// What an effect comes to; some have nothing to tell.
 pub type Doing = Pin<Box<dyn Future<Output = Option<Event>> + Send>>;
 
@@ -174,8 +176,10 @@ impl Hands {
 
     /// An exit is told by the runtime; only a container that it does not know has to be asked about.
     async fn signal(self, task: TaskId, container: String, signal: i32) -> Option<Event> {
-        // A log router shall have what others wrote before it goes.
-        self.logging.finish_senders(&task, &container).await;
+        // A log router shall have what others wrote before it is asked to go.
+        if signal != SIGKILL {
+            self.logging.finish_senders(&task, &container).await;
+        }
         let id = ContainerId { task: task.clone(), container };
         match self.runtime.signal(&id, signal).await {
             Ok(()) => None,

@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -24,8 +23,6 @@ const CAPABILITIES: [&str; 7] = [
     "ecs.capability.firelens.options.config.file",
     "ecs.capability.firelens.non-root-user",
 ];
-
-const HANGS_UP_WITHIN: Duration = Duration::from_secs(2);
 
 pub struct Driver {
     firelens: Firelens,
@@ -88,11 +85,7 @@ impl LogSink for Sink {
     async fn flush(&mut self, over: bool) -> SinkResult<()> {
         if let Some(mut stream) = self.stream.take_if(|_| over) {
             stream.shutdown().await?;
-            let mut nothing = [0];
-            let hung_up = tokio::time::timeout(HANGS_UP_WITHIN, stream.read(&mut nothing));
-            if hung_up.await.is_err() {
-                tracing::warn!(tag = self.origin.tag, "the log router may not have read all lines");
-            }
+            stream.read(&mut [0]).await?;
         }
         Ok(())
     }
