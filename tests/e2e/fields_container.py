@@ -2,6 +2,7 @@
 
 import socket
 
+from conftest import quiet_port
 from fields import EFFECTIVE, Ends, FailsToStart, Kept, Refused, Row, Says, Shows, Unplaced, health, limit, matches
 from tasks import STAY, by_name, fetch, insist
 
@@ -18,6 +19,11 @@ NO_DRIVER = (
 ECHO = """exec perl -e 'socket(S, 2, 2, 17); bind(S, pack("S n x12", 2, 5300)); while ($who = recv(S, $said, 99, 0)) { send(S, $said, 0, $who) }'"""
 RECEIVE = r"""exec perl -e 'socket(S, 1, 1, 0); bind(S, pack("S Z*", 1, "/var/run/fluent.sock")); listen(S, 1); accept(C, S); $| = 1;
     while (sysread(C, $sent, 999)) { $sent =~ s/[^ -~]/ /g; print "$sent\n" }'"""
+ROLE = {"executionRoleArn": "arn:aws:iam::123456789012:role/execution"}
+ENVIRONMENT_FILES = [{"type": "s3", "value": "arn:aws:s3:::bucket/one.env"}]
+# Where a registry is that wants the user and the password of this secret.
+PRIVATE_PORT = quiet_port()
+LOGIN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:login"
 UNBUILT = "UnsupportedFeatureException: {} are not supported by this server yet."
 SHARED = {"mountPoints": [{"sourceVolume": "shared", "containerPath": "/shared"}]}
 VOLUME = {"volumes": [{"name": "shared"}]}
@@ -126,12 +132,16 @@ PROCESS = [
     Row("workingDirectory", "is made if the image has none", Says("/not/there/yet"), "pwd", {"workingDirectory": "/not/there/yet"}),
     Row("environment", "values may be empty and contain `=`", Says("[a=b c] []"), 'echo "[$ONE] [$TWO]"',
         {"environment": [{"name": "ONE", "value": "a=b c"}, {"name": "TWO", "value": ""}]}),
-    Row("environmentFiles", "from S3, which comes with a later release", Refused(UNBUILT.format("Environment files")),
-        app={"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::bucket/one.env"}]}),
-    Row("secrets", "which come with a later release", Refused(UNBUILT.format("Secrets")),
-        app={"secrets": [{"name": "ONE", "valueFrom": "parameter"}]}, task={"executionRoleArn": "role"}),
-    Row("repositoryCredentials", "which come with a later release", Refused(UNBUILT.format("Credentials of private registries")),
-        app={"repositoryCredentials": {"credentialsParameter": "arn:aws:secretsmanager:us-east-1:123456789012:secret:one"}}),
+    Row("environmentFiles", "from what `slipway up --s3` names, below `environment`", Says("own file"), "echo $ONE $TWO",
+        {"environmentFiles": ENVIRONMENT_FILES, "environment": [{"name": "ONE", "value": "own"}]}),
+    Row("environmentFiles", "one that is not there", FailsToStart("ResourceInitializationError: failed to download env files: "),
+        app={"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::bucket/none.env"}]}),
+    Row("secrets", "from Parameter Store and, with the key of a JSON object, from Secrets Manager", Says("stored me"), "echo $ONE $TWO",
+        {"secrets": [{"name": "ONE", "valueFrom": "parameter"}, {"name": "TWO", "valueFrom": f"{LOGIN}:username::"}]}, task=ROLE),
+    Row("secrets", "one that is not there", FailsToStart("ResourceInitializationError: unable to pull secrets or registry auth: "),
+        app={"secrets": [{"name": "ONE", "valueFrom": "none"}]}, task=ROLE),
+    Row("repositoryCredentials", "lead to the image of a registry that asks for them", Ends({"app": 5}), "exit 5",
+        {"image": f"127.0.0.1:{PRIVATE_PORT}/private:latest", "repositoryCredentials": {"credentialsParameter": LOGIN}}, task=ROLE),
     Row("credentialSpecs", "are for Windows and Active Directory", Refused(UNBUILT.format("Credential specs")),
         app={"credentialSpecs": ["credentialspec:arn:aws:s3:::bucket/one"]}),
     Row("hostname", "also in the hosts file", Says("web\nweb"), "hostname; grep -ow web /etc/hosts", {"hostname": "web"}),
@@ -152,6 +162,9 @@ PROCESS = [
     Row("privileged", "may mount", Says("mounted"), "mount -t tmpfs none /tmp && echo mounted", {"privileged": True}),
     Row("privileged", "nobody else may", Says("mount: permission denied (are you root?)"), "mount -t tmpfs none /tmp || true"),
     Row("dockerLabels", "are described", kept_member("dockerLabels", {"one": "1"}), "exit 0", {"dockerLabels": {"one": "1"}}),
+    Row("dockerLabels", "files in memory, which is [an extension](extensions.md)", Says("400 text stored"),
+        "echo $(stat -c %a /etc/one) $(cat /etc/one /run/two)",
+        {"dockerLabels": {"slipway.file./etc/one": "text\n", "slipway.secret-file./run/two": "parameter"}}, task=ROLE),
     Row("dockerSecurityOptions", "`no-new-privileges`", Says("1"), "awk '/NoNewPrivs/ {print $2}' /proc/self/status",
         {"dockerSecurityOptions": ["no-new-privileges"]}),
     Row("dockerSecurityOptions", "`label:` needs SELinux", Unplaced("ATTRIBUTE"), app={"dockerSecurityOptions": ["label:type:one"]}),
@@ -285,16 +298,22 @@ FILES = [
     Row("logConfiguration.logDriver", "`awslogs` into a group that is missing", FailsToStart("ResourceInitializationError: failed to initialize logging driver"),
         app={"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "missing", "awslogs-region": "us-east-1"}}}),
     Row("logConfiguration.logDriver", "`syslog`, as no node has it", Unplaced("ATTRIBUTE"), app={"logConfiguration": {"logDriver": "syslog"}}),
-    Row("logConfiguration.secretOptions", "which come with a later release", Refused(UNBUILT.format("Secrets")),
+    Row("logConfiguration.secretOptions", "in the router's environment, where its configuration looks for them", Says("stored\napikey ${apikey_1}"),
+        "echo $apikey_1; grep -o 'apikey .*' /fluent-bit/etc/fluent-bit.conf", {"firelensConfiguration": {"type": "fluentbit"}},
+        (other("sender", essential=False, logConfiguration={
+            "logDriver": "awsfirelens", "options": {"Name": "null"}, "secretOptions": [{"name": "apikey", "valueFrom": "parameter"}]}),), ROLE),
+    Row("logConfiguration.secretOptions", "of a driver that has no place for them",
+        Refused(UNBUILT.format("Secret options of other log drivers than awsfirelens")),
         app={"logConfiguration": {"logDriver": "json-file", "secretOptions": [{"name": "tag", "valueFrom": "parameter"}]}}),
     Row("logConfiguration.logDriver firelensConfiguration.type", "`awsfirelens`: the router has what others write", Shows(routed), f"echo sent; {STAY}",
         {"logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "null"}}}, (router(),)),
     Row("firelensConfiguration.options", "a file of one's own and no metadata", Says(configured), "cat /fluent-bit/etc/fluent-bit.conf",
         {"firelensConfiguration": {"type": "fluentbit", "options": {
             "enable-ecs-log-metadata": "false", "config-file-type": "file", "config-file-value": "/own.conf"}}}),
-    Row("firelensConfiguration.options", "a file from S3, which no node reads yet", Unplaced("ATTRIBUTE"), "exit 0",
+    Row("firelensConfiguration.options", "a file from what `slipway up --s3` names", Says("ONE=file\nTWO=file\n@INCLUDE /fluent-bit/etc/external.conf"),
+        "cat /fluent-bit/etc/external.conf; grep INCLUDE /fluent-bit/etc/fluent-bit.conf",
         {"firelensConfiguration": {"type": "fluentbit", "options": {
-            "config-file-type": "s3", "config-file-value": "arn:aws:s3:::bucket/own.conf"}}}),
+            "config-file-type": "s3", "config-file-value": "arn:aws:s3:::bucket/one.env"}}}),
     Row("versionConsistency", "is described", kept_member("versionConsistency", "disabled"), "exit 0", {"versionConsistency": "disabled"}),
 ]
 

@@ -5,7 +5,7 @@ import pathlib
 
 import host
 from fields import CGROUP_V2, NOT_HERE, Ends, FailsToStart, Kept, Refused, Row, Says, Shows, Unplaced, limit, matches
-from fields_container import SHARED, UNBUILT, after, other
+from fields_container import ENVIRONMENT_FILES, SHARED, UNBUILT, after, other
 from tasks import STAY
 
 AWSVPC = {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}}
@@ -116,8 +116,8 @@ OVERRIDES = [
     Row("containerOverrides.environment", "over the definition's, by name", Says("1 3 4"), "echo $ONE $TWO $THREE",
         {"environment": [{"name": "ONE", "value": "1"}, {"name": "TWO", "value": "2"}]},
         run=overridden(environment=[{"name": "TWO", "value": "3"}, {"name": "THREE", "value": "4"}])),
-    Row("containerOverrides.environmentFiles", "from S3, which comes with a later release", Refused(UNBUILT.format("Environment files")),
-        run=overridden(environmentFiles=[{"type": "s3", "value": "arn:aws:s3:::bucket/one.env"}])),
+    Row("containerOverrides.environmentFiles", "in place of the definition's", Says("file"), "echo $TWO",
+        {"environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::bucket/none.env"}]}, run=overridden(environmentFiles=ENVIRONMENT_FILES)),
     Row("containerOverrides.cpu", "shares", app={"cpu": 10}, run=overridden(cpu=32), **limit("cpu/cpu.shares", 32, "cpu.weight", 2)),
     Row("containerOverrides.memory", "the hard limit", run=overridden(memory=24),
         **limit("memory/memory.limit_in_bytes", 24 << 20, "memory.max", 24 << 20)),

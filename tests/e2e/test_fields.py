@@ -14,6 +14,7 @@ import fields_container
 import fields_task
 import images
 import pytest
+import registry
 import wire
 from botocore.exceptions import ClientError, ParamValidationError
 from conftest import REGION, ROOT, needs_root, serving
@@ -35,8 +36,10 @@ SHOWN = {}
 @pytest.fixture(scope="session")
 def started(tmp_path_factory):
     """All rows at once, on a server of their own; a row that is refused does not keep others from being tried."""
-    with serving(tmp_path_factory.mktemp("fields") / "data") as server:
-        small = images.busybox()
+    directory, small = tmp_path_factory.mktemp("fields"), images.busybox()
+    private = registry.serving(fields_container.PRIVATE_PORT, {"private:latest": (small, {})}, login="me:hunter2")
+    with private, serving(directory / "data", "--s3", kept(directory / "s3")) as server:
+        keep_secrets(server)
         server.load("fields:latest", seeded(small), StopSignal="SIGUSR1", Volumes={"/data": {}})
         server.load("fields-entry:latest", small, Entrypoint=["echo", "entry"], Cmd=["image"])
         server.load("fields-perl:latest", images.busybox("perl"))
@@ -44,6 +47,19 @@ def started(tmp_path_factory):
         with concurrent.futures.ThreadPoolExecutor(16) as callers:
             tried = callers.map(lambda numbered: start(server, ecs, *numbered), enumerate(ROWS.values()))
             yield dict(zip(ROWS, tried))
+
+
+def kept(directory):
+    """What stands for S3."""
+    (directory / "bucket").mkdir(parents=True)
+    (directory / "bucket/one.env").write_text("ONE=file\nTWO=file\n")
+    return directory
+
+
+def keep_secrets(server):
+    server.client("ssm").put_parameter(Name="parameter", Value="stored", Type="SecureString")
+    login = json.dumps({"username": "me", "password": "hunter2"})
+    server.client("secretsmanager").create_secret(Name="login", SecretString=login)
 
 
 def seeded(layer):
