@@ -116,3 +116,20 @@ def test_people_read_what_has_changed(own):
     assert lines[-1].endswith("  STOPPED")
     assert own.slipway("events", "--since", "1h").stdout.splitlines()[-1] != ""
     assert own.slipway("events", "--type", "deployment").stdout == ""
+
+
+def test_a_service_tells_how_its_deployment_goes(own):
+    ecs = own.client()
+    definition = register(ecs, "web", container(script=STAY))
+    with Events(own, "--type", "service,deployment") as events:
+        service = ecs.create_service(serviceName="web", taskDefinition=definition, desiredCount=1)["service"]
+        told = events.until(lambda event: event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED")
+    ecs.delete_service(service="web", force=True)
+    assert {resource for event in told for resource in event["resources"]} == {service["serviceArn"]}
+    deployments = [event["detail"] for event in told if event["detail-type"] == "ECS Deployment State Change"]
+    deployment = service["deployments"][0]["id"]
+    assert [(detail["deploymentId"], detail["reason"]) for detail in deployments] == [
+        (deployment, f"ECS deployment {deployment} in progress."),
+        (deployment, f"ECS deployment {deployment} completed."),
+    ]
+    assert {event["detail-type"] for event in told} <= {"ECS Service Action", "ECS Deployment State Change"}

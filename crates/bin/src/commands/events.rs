@@ -101,11 +101,14 @@ impl Reader {
 
     /// Once the server is back, however long that takes. Nothing tells of that but trying.
     async fn again(&self, client: &Client, query: &str) -> Lines {
+        let mut is_said = false;
         loop {
             match self.open(client, query).await {
                 Ok(lines) => return lines,
-                Err(error) => tracing::info!(%error, "the server is away"),
+                Err(error) if !is_said => eprintln!("slipway: {error:#}; waiting for it"),
+                Err(_) => {}
             }
+            is_said = true;
             tokio::time::sleep(BETWEEN_TRIES).await;
         }
     }
