@@ -105,32 +105,21 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The addresses are ECS's to say and win, as with the stock agent; a region that somebody chose stays.
-    pub fn extend(&self, facts: &Facts, container: &ContainerSpec, environment: &mut Vec<(String, String)>) {
-        let spec = &*facts.spec;
-        for (name, value) in self.defaults(spec) {
-            if !environment.iter().any(|(known, _)| known == name) {
-                environment.push((name.to_owned(), value));
-            }
-        }
-        let addresses = self.addresses(facts, container);
-        environment.retain(|(known, _)| addresses.iter().all(|(name, _)| known != name));
-        environment.extend(addresses.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    }
-
-    /// SDKs look for the region here; `AWS_EXECUTION_ENV` is what ECS itself says of where a container runs.
-    fn defaults(&self, spec: &TaskSpec) -> Vec<(&'static str, String)> {
-        let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| (name, spec.region.clone()));
+    /// SDKs look for the region here, unless somebody says another; `AWS_EXECUTION_ENV` is what ECS itself says of where a
+    /// container runs.
+    pub fn defaults(&self, spec: &TaskSpec) -> Vec<(String, String)> {
+        let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| (name.to_owned(), spec.region.clone()));
         let place = match spec.launch_type.as_str() {
             "EC2" => Some("AWS_ECS_EC2"),
             "FARGATE" => Some("AWS_ECS_FARGATE"),
             _ => None,
         };
-        regions.into_iter().chain(place.map(|place| ("AWS_EXECUTION_ENV", place.to_owned()))).collect()
+        regions.into_iter().chain(place.map(|place| ("AWS_EXECUTION_ENV".to_owned(), place.to_owned()))).collect()
     }
 
-    /// Nothing where nobody could be asked: in network mode `none` and with networking disabled.
-    fn addresses(&self, facts: &Facts, container: &ContainerSpec) -> Vec<(&'static str, String)> {
+    /// ECS's to say, over whatever a definition says. Nothing where nobody could be asked: in network mode `none` and with
+    /// networking disabled.
+    pub fn addresses(&self, facts: &Facts, container: &ContainerSpec) -> Vec<(String, String)> {
         let spec = &*facts.spec;
         let attachment = plug_id(spec, &container.name).and_then(|id| facts.attachments.get(&id));
         let is_connected = attachment.is_some_and(|attachment| attachment.address.is_some());
@@ -142,7 +131,7 @@ impl Environment {
         };
         let Some(index) = spec.containers.iter().position(|c| c.name == container.name) else { return vec![] };
         let id = self.ids.id(&spec.id, index);
-        let of = |(name, part)| (name, format!("{base}/{part}/{id}"));
+        let of = |(name, part): (&str, &str)| (name.to_owned(), format!("{base}/{part}/{id}"));
         [("ECS_CONTAINER_METADATA_URI", "v3"), ("ECS_CONTAINER_METADATA_URI_V4", "v4"), ("ECS_AGENT_URI", "api")].map(of).into()
     }
 }
@@ -169,7 +158,7 @@ mod tests {
         }
     }
 
-    fn check(mode: NetworkMode, launch_type: &str, own: &[(&str, &str)], expected: Expect) {
+    fn check(mode: NetworkMode, launch_type: &str, expected: Expect) {
         let app = ContainerSpec { name: "app".into(), ..ContainerSpec::default() };
         let spec = TaskSpec {
             id: "t".into(),
@@ -183,11 +172,10 @@ mod tests {
         let attachment = Attachment { address, ..Attachment::default() };
         let attachments = plug_id(&spec, "app").map(|id| (id, attachment)).into_iter().collect();
         let facts = Facts { spec: Arc::new(spec), images: Default::default(), attachments };
-        let mut environment = own.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let ids = EndpointIds::new("secret");
-        let id = ids.id("t", 0);
-        Environment { ids, host_port: 8000 }.extend(&facts, &app, &mut environment);
-        let text: String = environment.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let environment = Environment { ids: EndpointIds::new("secret"), host_port: 8000 };
+        let id = environment.ids.id("t", 0);
+        let all = environment.defaults(&facts.spec).into_iter().chain(environment.addresses(&facts, &app));
+        let text: String = all.map(|(name, value)| format!("{name}={value}\n")).collect();
         expected.assert_eq(&text.replace(&id, "ID"));
     }
 
@@ -196,21 +184,18 @@ mod tests {
         check(
             NetworkMode::Bridge,
             "EC2",
-            &[("A", "1"), ("AWS_REGION", "mars-1"), ("ECS_AGENT_URI", "mine")],
             expect![[r#"
-            A=1
-            AWS_REGION=mars-1
-            AWS_DEFAULT_REGION=eu-west-1
-            AWS_EXECUTION_ENV=AWS_ECS_EC2
-            ECS_CONTAINER_METADATA_URI=http://169.254.170.2/v3/ID
-            ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/ID
-            ECS_AGENT_URI=http://169.254.170.2/api/ID
-        "#]],
+                AWS_REGION=eu-west-1
+                AWS_DEFAULT_REGION=eu-west-1
+                AWS_EXECUTION_ENV=AWS_ECS_EC2
+                ECS_CONTAINER_METADATA_URI=http://169.254.170.2/v3/ID
+                ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/ID
+                ECS_AGENT_URI=http://169.254.170.2/api/ID
+            "#]],
         );
         check(
             NetworkMode::Host,
             "EXTERNAL",
-            &[],
             expect![[r#"
             AWS_REGION=eu-west-1
             AWS_DEFAULT_REGION=eu-west-1
@@ -222,7 +207,6 @@ mod tests {
         check(
             NetworkMode::None,
             "FARGATE",
-            &[],
             expect![[r#"
             AWS_REGION=eu-west-1
             AWS_DEFAULT_REGION=eu-west-1

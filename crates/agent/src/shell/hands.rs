@@ -13,6 +13,7 @@ use crate::metadata::Environment;
 use base::Rng;
 use net::Network;
 use runtime::{Bind, ContainerId, ContainerRun, ExecSpec, Runtime};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -131,8 +132,7 @@ impl Hands {
             hosts: files::hosts(&facts, container, &hostname),
             resolv_conf: files::resolv_conf(&spec, container),
             hostname,
-            // What the container says itself comes behind and wins.
-            environment: fetched.environment.into_iter().chain(self.environment(&facts, container)).collect(),
+            environment: self.environment(&facts, container, fetched.environment),
             secrets: fetched.secrets,
             files: fetched.files,
             image: Image::clone(image),
@@ -140,14 +140,13 @@ impl Hands {
         })
     }
 
-    fn environment(&self, facts: &Facts, container: &ContainerSpec) -> Vec<(String, String)> {
-        let mut environment = links::environment(facts, container);
-        if let Some(own) = &self.environment {
-            own.extend(facts, container, &mut environment);
-        }
-        let firelens = firelens::environment(facts, container);
-        environment.retain(|(name, _)| !firelens.iter().any(|(own, _)| own == name));
-        environment.extend(firelens);
+    /// What comes behind wins: the container's own words over those of its files.
+    fn environment(&self, facts: &Facts, container: &ContainerSpec, files: BTreeMap<String, String>) -> Vec<(String, String)> {
+        let mut environment = self.environment.as_ref().map(|own| own.defaults(&facts.spec)).unwrap_or_default();
+        environment.extend(files);
+        environment.extend(links::environment(facts, container));
+        environment.extend(self.environment.iter().flat_map(|own| own.addresses(facts, container)));
+        environment.extend(firelens::environment(facts, container));
         environment
     }
 
