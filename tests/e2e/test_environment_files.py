@@ -54,6 +54,15 @@ def said(server, task):
     return [line.split(" | ", 1)[1] for line in server.slipway("logs", task.rsplit("/")[-1]).stdout.splitlines()]
 
 
+def test_a_file_says_the_region_but_not_where_to_ask_about_oneself(s3, bucket):
+    (bucket / "region.env").write_text("AWS_REGION=mars-1\nECS_AGENT_URI=mine\n")
+    ecs = s3.client()
+    app = container(script="echo $AWS_REGION $AWS_DEFAULT_REGION ${ECS_AGENT_URI%/*}", environmentFiles=files("region.env"))
+    task = run(ecs, register(ecs, "region", app))
+    wait(ecs, "stopped", task)
+    assert said(s3, task) == ["mars-1 us-east-1 http://169.254.170.2/api"]
+
+
 def test_the_first_file_wins_and_the_container_itself_over_all(s3):
     ecs = s3.client()
     app = container(script=TELL, environmentFiles=files("dir/first.env", "second.env"))
