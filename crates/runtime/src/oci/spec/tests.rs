@@ -1,8 +1,8 @@
 use super::*;
-use crate::{Bind, ContainerId};
+use crate::{Bind, ContainerId, PrivateFile};
 use expect_test::{Expect, expect};
 use std::sync::Arc;
-use workload::{DeviceSpec, Image, NetworkMode, TaskSpec, TmpfsSpec};
+use workload::{DeviceSpec, Image, NetworkMode, Secret, TaskSpec, TmpfsSpec};
 
 fn host() -> HostFacts {
     HostFacts {
@@ -172,6 +172,34 @@ fn the_environment_is_dockers_then_the_containers_then_the_images() {
         A=image
         B=image"#]]
     .assert_eq(&text(&own));
+}
+
+#[test]
+fn secrets_stand_over_all_other_variables_and_are_not_printed() {
+    let mut run = run(ContainerSpec::default());
+    run.secrets = vec![("A".into(), Secret("secret".into())), ("S".into(), Secret("secret".into()))];
+    let environment = compile(&run, &host()).program.environment;
+    assert!(environment.contains(&"A=secret".to_owned()) && environment.contains(&"S=secret".to_owned()), "{environment:?}");
+    assert!(!format!("{run:?}").contains("secret\""));
+}
+
+#[test]
+fn private_files_are_bound_last_and_read_only() {
+    let file = |target: &str| PrivateFile { target: target.into(), content: Secret("secret".into()) };
+    let binds = vec![Bind { source: "/v/data".into(), target: "/data".into(), read_only: false }];
+    let run = ContainerRun { binds, files: vec![file("/data/a"), file("/b")], ..run(ContainerSpec::default()) };
+    let host = HostFacts { private_files: "/r/start/files".into(), ..host() };
+    let mounts = compile(&run, &host).spec.mounts().clone().unwrap_or_default();
+    let line = |mount: &oci::Mount| {
+        let options = mount.options().as_ref().unwrap().join(",");
+        format!("{} {} {options}", mount.source().as_ref().unwrap().display(), mount.destination().display())
+    };
+    let last: Vec<String> = mounts.iter().rev().take(3).rev().map(line).collect();
+    expect![[r#"
+        /v/data /data rbind,rprivate,rw
+        /r/start/files/0 /data/a rbind,rprivate,ro
+        /r/start/files/1 /b rbind,rprivate,ro"#]]
+    .assert_eq(&last.join("\n"));
 }
 
 #[test]
