@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub const DATA_DIR: &str = "/var/lib/slipway";
 
-/// Access keys every local AWS tool knows; no secret, so accepted on loopback only.
-pub const TEST_KEYS: [(&str, &str); 2] = [("test", "test"), ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")];
+/// Access keys every local AWS tool knows; no secret, so accepted on loopback only. The last is what moto's tests sign with.
+pub const TEST_KEYS: [(&str, &str); 3] =
+    [("test", "test"), ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), ("FOOBARKEY", "FOOBARSECRET")];
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct Flags {

@@ -71,14 +71,10 @@ fn refuse_if(broken: bool, sentence: impl FnOnce() -> String) -> Result<(), Erro
     if broken { Err(Error::invalid_parameter(sentence())) } else { Ok(()) }
 }
 
-/// A key that exists keeps its place.
+/// What is given stands last, also where its key was there before.
 fn merged(mut tags: Vec<Tag>, given: Vec<Tag>) -> Vec<Tag> {
-    for tag in given {
-        match tags.iter_mut().find(|existing| existing.key == tag.key) {
-            Some(existing) => *existing = tag,
-            None => tags.push(tag),
-        }
-    }
+    tags.retain(|tag| !given.iter().any(|other| other.key == tag.key));
+    tags.extend(given);
     tags
 }
 
@@ -182,7 +178,7 @@ mod tests {
     fn an_existing_key_takes_the_new_value() {
         assert_eq!(
             merged(vec![tag("a", "1"), tag("b", "2")], vec![tag("c", "3"), tag("a", "4")]),
-            [tag("a", "4"), tag("b", "2"), tag("c", "3")]
+            [tag("b", "2"), tag("c", "3"), tag("a", "4")]
         );
     }
 
