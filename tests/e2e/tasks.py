@@ -64,6 +64,9 @@ def stop(ecs, task):
 def stop_all(ecs):
     """Stops what runs, and kills it at once: clean-up does not wait for stop timeouts."""
     for cluster in ecs.list_clusters()["clusterArns"]:
+        for page in ecs.get_paginator("list_services").paginate(cluster=cluster):
+            for service in page["serviceArns"]:
+                ecs.delete_service(cluster=cluster, service=service, force=True)
         for task in alive(ecs, cluster):
             ecs.stop_task(cluster=cluster, task=task)
             with own(ecs, "POST", f"kill/{task.rsplit('/')[-1]}"):

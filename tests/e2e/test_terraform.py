@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT, needs_root
+from conftest import ROOT, needs_root, serving
 
 # Where Terraform itself looks for providers that were put there, and where packages of them are unpacked.
 PLACES = [
@@ -37,16 +37,24 @@ pytestmark = [
 
 @pytest.fixture
 def terraform(own, tmp_path):
-    shutil.copy(ROOT / "tests/e2e/terraform/main.tf", tmp_path)
-    settings = tmp_path / "terraform.rc"
+    initialised = initialise(own, tmp_path, "main.tf")
+    return lambda command, *arguments, insights="enabled", image="busybox": initialised(
+        command, *arguments, TF_VAR_insights=insights, TF_VAR_image=image
+    )
+
+
+def initialise(server, folder, configuration):
+    """A function that runs commands of Terraform on a configuration, with variables."""
+    shutil.copy(ROOT / "tests/e2e/terraform" / configuration, folder)
+    settings = folder / "terraform.rc"
     settings.write_text(f'provider_installation {{ filesystem_mirror {{ path = "{mirror()}" }} }}')
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    environment["TF_VAR_endpoint"] = server.endpoint
 
-    def terraform(command, *arguments, insights="enabled", image="busybox"):
-        variables = {"TF_VAR_endpoint": own.endpoint, "TF_VAR_insights": insights, "TF_VAR_image": image}
+    def terraform(command, *arguments, **variables):
         done = subprocess.run(
             ["terraform", command, "-no-color", "-input=false", *arguments],
-            cwd=tmp_path,
+            cwd=folder,
             env={**environment, **variables},
             capture_output=True,
             text=True,
@@ -85,3 +93,21 @@ def values(own):
     plain, secure = own.client("ssm").get_parameters(Names=names, WithDecryption=True)["Parameters"]
     secret = own.client("secretsmanager").get_secret_value(SecretId="from-terraform")["SecretString"]
     return plain["Value"], secure["Value"], json.loads(secret)["insights"]
+
+
+def test_a_service_is_made_changed_and_destroyed(tmp_path):
+    with serving(tmp_path / "data", "--healthy-after", "0.5") as server:
+        terraform = initialise(server, tmp_path, "service/main.tf")
+        ecs = server.client()
+        terraform("apply", "-auto-approve")
+        terraform("plan", "-detailed-exitcode")
+        described = lambda: ecs.describe_services(cluster="services", services=["app"])["services"][0]
+        assert (described()["runningCount"], described()["platformVersion"]) == (1, "LATEST")
+
+        changed = {"TF_VAR_desired": "2", "TF_VAR_color": "green"}
+        terraform("apply", "-auto-approve", **changed)
+        terraform("plan", "-detailed-exitcode", **changed)
+        assert described()["runningCount"] == 2 and described()["taskDefinition"].endswith("app:2")
+
+        terraform("destroy", "-auto-approve", **changed)
+        assert ecs.describe_clusters(clusters=["services"])["clusters"][0]["status"] == "INACTIVE"
