@@ -152,7 +152,7 @@ impl Told {
             _ => ("service", service(detail)),
         };
         let at = ["updatedAt", "createdAt"].into_iter().find_map(|member| detail[member].as_str()).unwrap_or_default();
-        let resource = arn.splitn(2, '/').nth(1).unwrap_or(arn);
+        let resource = arn.split_once('/').map_or(arn, |(_, name)| name);
         let line = format!("{at}  {kind:<10}  {resource}  {change}");
         match is_over(detail) {
             true => self.0.remove(arn),
