@@ -34,6 +34,7 @@ pub use deploy::deploy;
 pub use deployment::{Deployment, Rollout};
 pub use events::{Event, Events};
 pub use ops::{describe_services, list_services, list_services_by_namespace};
+pub use outcome::threshold;
 pub use pace::{Pace, set_healthy_after};
 pub use reconcile::{Action, Scheduler};
 pub use task_tags::tags_of_tasks;

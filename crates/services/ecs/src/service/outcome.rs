@@ -187,7 +187,8 @@ fn say_failed(call: &mut Call, tx: &mut Tx, service: &Service, cause: Cause) {
     say(call, tx, service, &sentence);
 }
 
-fn threshold(service: &Service) -> Option<u32> {
+/// How many failures the circuit breaker takes, enabled or not.
+pub fn threshold(service: &Service) -> Option<u32> {
     let breaker = service.spec.deployment_configuration.as_ref()?.deployment_circuit_breaker.as_ref()?;
     u32::try_from(rollout::threshold(breaker, service.desired_count())).ok()
 }

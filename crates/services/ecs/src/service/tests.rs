@@ -3,4 +3,5 @@
 mod api;
 mod capacity;
 mod deciding;
+mod examples;
 mod scheduling;

@@ -23,9 +23,9 @@ pub fn view(row: &ServiceDeployment, image: &Image) -> api::ServiceDeployment {
         target_service_revision: Some(revision(&row.target)),
         status: Some(row.status.clone()),
         status_reason: row.reason.clone(),
-        deployment_configuration: row.configuration.clone(),
+        deployment_configuration: row.configuration.clone().map(with_alarms),
         rollback: row.rollback.clone(),
-        deployment_circuit_breaker: Some(circuit_breaker(row)),
+        deployment_circuit_breaker: Some(circuit_breaker(row, service)),
         alarms: Some(api::ServiceDeploymentAlarms { status: Some(Monitors::Disabled), ..Default::default() }),
         ..Default::default()
     }
@@ -63,19 +63,30 @@ fn revision(row: &ServiceDeployment, image: &Image, service: Option<&Service>, i
     }
 }
 
-fn circuit_breaker(row: &ServiceDeployment) -> api::ServiceDeploymentCircuitBreaker {
+/// Of a service deployment AWS says also that no alarm is watched; of a service only which one is.
+fn with_alarms(mut configuration: api::DeploymentConfiguration) -> api::DeploymentConfiguration {
+    let none = api::DeploymentAlarms { alarm_names: Some(Vec::new()), rollback: Some(false), enable: Some(false) };
+    configuration.alarms.get_or_insert(none);
+    configuration
+}
+
+/// What was counted until it was over; while it is not, what its deployment and the service say now.
+fn circuit_breaker(row: &ServiceDeployment, service: Option<&Service>) -> api::ServiceDeploymentCircuitBreaker {
     let breaker = row.configuration.as_ref().and_then(|configuration| configuration.deployment_circuit_breaker.as_ref());
-    if breaker.is_none_or(|breaker| breaker.enable != Some(true)) {
-        return api::ServiceDeploymentCircuitBreaker { status: Some(Monitors::Disabled), ..Default::default() };
-    }
-    let status = match row.threshold {
-        Some(threshold) if row.failure_count >= threshold => Monitors::Triggered,
+    let counting = service.into_iter().flat_map(|service| &service.deployments).find(|each| each.id == row.deployment);
+    let counting = counting.filter(|_| row.threshold.is_none()).map(|deployment| deployment.failed_tasks);
+    let failure_count = counting.unwrap_or(row.failure_count);
+    let threshold = row.threshold.or_else(|| service.and_then(service::threshold));
+    let status = match threshold {
+        _ if breaker.is_none_or(|breaker| breaker.enable != Some(true)) => Monitors::Disabled,
+        Some(threshold) if failure_count >= threshold => Monitors::Triggered,
         _ if row.is_over() => Monitors::MonitoringComplete,
         _ => Monitors::Monitoring,
     };
+    let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     api::ServiceDeploymentCircuitBreaker {
         status: Some(status),
-        failure_count: Some(i32::try_from(row.failure_count).unwrap_or(i32::MAX)),
-        threshold: row.threshold.map(|threshold| i32::try_from(threshold).unwrap_or(i32::MAX)),
+        failure_count: Some(number(failure_count)),
+        threshold: threshold.map(number),
     }
 }

@@ -1,6 +1,6 @@
 //! DescribeServiceRevisions.
 
-use super::{key, view};
+use super::{ServiceRevision, key, view};
 use crate::arn;
 use api_ecs as api;
 use api_ecs::Error;
@@ -22,9 +22,17 @@ pub fn describe_service_revisions(
     for one in given {
         let [cluster, service, id] = arn::of_service(&call.scope, "service-revision", &one)?;
         match image.get(key(&call.scope, &cluster, &service, &id).as_str()) {
-            Some(row) => found.push(view::view(row, image)),
+            Some(row) => found.push(described(row, image)),
             None => failures.push(api::Failure { arn: Some(one), reason: Some("MISSING".into()), detail: None }),
         }
     }
     Ok(api::DescribeServiceRevisionsResponse { service_revisions: Some(found), failures: Some(failures) })
+}
+
+/// A revision without Service Connect says that it has none; a deployment without it says nothing.
+fn described(row: &ServiceRevision, image: &Image) -> api::ServiceRevision {
+    let mut revision = view::view(row, image);
+    let none = api::ServiceConnectConfiguration { enabled: Some(false), ..Default::default() };
+    revision.service_connect_configuration.get_or_insert(none);
+    revision
 }

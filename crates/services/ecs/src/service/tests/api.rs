@@ -447,7 +447,8 @@ fn deployments_and_revisions_are_described() {
     let deployment =
         plane.ok("DescribeServiceDeployments", json!({"serviceDeploymentArns": [arn]}))["serviceDeployments"][0].take();
     assert_eq!(deployment["targetServiceRevision"], with(service["currentServiceRevisions"][0].clone(), json!({})));
-    assert_eq!(deployment["deploymentConfiguration"], service["deploymentConfiguration"]);
+    assert_eq!(deployment["deploymentConfiguration"]["maximumPercent"], 200);
+    assert_eq!(deployment["deploymentCircuitBreaker"], json!({"status": "DISABLED", "failureCount": 0, "threshold": 3}));
     let revision = &deployment["targetServiceRevision"]["arn"];
     let revision = plane.ok("DescribeServiceRevisions", json!({"serviceRevisionArns": [revision]}))["serviceRevisions"][0].take();
     assert_eq!([&revision["taskDefinition"], &revision["launchType"]], [&service["taskDefinition"], &json!("EC2")]);
