@@ -79,6 +79,10 @@ def zones_of(ecs, service, count):
     return running
 
 
+def runs(ecs, task, name):
+    assert by_name(describe(ecs, {"taskArn": task}))[name]["lastStatus"] == "RUNNING"
+
+
 def left(ecs, zone):
     listed = ecs.list_tasks()["taskArns"]
     tasks = ecs.describe_tasks(tasks=listed)["tasks"] if listed else []
@@ -200,6 +204,21 @@ def test_a_node_that_is_stopped_takes_its_tasks_with_it_and_comes_back_empty(own
     again = wait(ecs, "running", start(ecs, definition, all_nodes["node-2"]))
     assert again["containers"][0]["networkBindings"][0]["bindIP"] == all_nodes["node-2"]["address"]
     assert [describe(ecs, tasks[name])["lastStatus"] for name in ("node-1", "node-3")] == ["RUNNING", "RUNNING"]
+
+
+def test_what_a_node_had_not_started_when_it_died_it_never_starts(own_three, tmp_path):
+    ecs, node = own_three.client(), nodes(own_three)["node-1"]
+    mount = [{"sourceVolume": "flag", "containerPath": "/flag"}]
+    first = container("first", essential=False)
+    second = container("second", "touch /flag/second", dependsOn=[{"containerName": "first", "condition": "COMPLETE"}], mountPoints=mount)
+    flag = tmp_path / "flag"
+    pending = start(ecs, register(ecs, "pending", first, second, volumes=[{"name": "flag", "host": {"sourcePath": str(flag)}}]), node)
+    insist(lambda: runs(ecs, pending, "first"), AssertionError)
+    own_three.slipway("node", "stop", "node-1")
+    own_three.slipway("node", "start", "node-1")
+    wait(ecs, "running", start(ecs, register(ecs, "next", container()), node))
+    assert describe(ecs, {"taskArn": pending})["stopCode"] == "TerminationNotice"
+    assert not (flag / "second").exists()
 
 
 def test_every_node_adopts_its_own_containers_when_the_server_is_killed(own_three):

@@ -122,6 +122,11 @@ impl Step {
 }
 
 impl Task {
+    /// Its host died: it is over, whatever the plane says, which has been told.
+    pub fn bury(&mut self) {
+        self.orphan = true;
+    }
+
     pub fn new(spec: Arc<TaskSpec>) -> Task {
         let containers = spec.containers.iter().map(|_| Container::default()).collect();
         Task { containers, ..Task::default() }.with_spec(spec)

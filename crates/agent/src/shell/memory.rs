@@ -62,6 +62,13 @@ impl Memory {
         write(&self.database, group).map_err(|source| self.error(source))
     }
 
+    /// Of a machine that died: none of its tasks goes on where it was, and none is started that had not been.
+    pub fn bury(&self) -> Result<(), Error> {
+        let (generation, mut tasks) = self.load()?;
+        tasks.iter_mut().for_each(Task::bury);
+        self.write(&Group { generation, tasks: tasks.into_iter().map(|task| (task.spec.id.clone(), Some(task))).collect() })
+    }
+
     /// The node's id, drawn once.
     pub fn node(&self, fresh: &str) -> Result<String, Error> {
         name(&self.database, NODE, fresh).map_err(|source| self.error(source))
@@ -161,6 +168,17 @@ mod tests {
         let (generation, tasks) = memory.load().unwrap();
         let ids: Vec<_> = tasks.iter().map(|task| task.spec.id.as_str()).collect();
         assert_eq!((generation, ids, memory.node("second").unwrap()), (8, vec!["b"], node));
+    }
+
+    #[test]
+    fn of_a_dead_machine_every_task_is_over_and_the_generation_stands() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Memory::open(directory.path()).unwrap();
+        let tasks = ["a", "b"].map(|id| (id.to_owned(), Some(task(id))));
+        memory.write(&Group { generation: 7, tasks: tasks.into() }).unwrap();
+        memory.bury().unwrap();
+        let (generation, tasks) = memory.load().unwrap();
+        assert_eq!((generation, tasks.len(), tasks.iter().all(|task| task.orphan)), (7, 2, true));
     }
 
     #[test]

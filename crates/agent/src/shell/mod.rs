@@ -153,6 +153,13 @@ impl Agent {
         })
     }
 
+    /// The machine died, and with it everything in its containers; its disk is as the last agent left it. What is to be
+    /// tidied up there the next one does.
+    pub async fn bury(data: &Path) -> Result<(), Error> {
+        let directory = data.join("agent");
+        hands::blocking(move || memory::Memory::open(&directory)?.bury()).await
+    }
+
     /// Returns only if it fails: nothing is decided on this node until another one is started.
     pub async fn failed(&mut self) {
         if let Err(error) = (&mut self.work).await {

@@ -130,8 +130,9 @@ impl Node {
         rows.until(|image| !is_connected(image, id) && image.by::<Task>("node", id).next().is_none()).await
     }
 
-    /// Ends what is left of a dead machine.
+    /// Ends what is left of a dead machine, and what its agent meant to do.
     async fn clear(&self) -> anyhow::Result<()> {
+        Agent::bury(&self.place.home).await?;
         let runtime = OciRuntime::new(oci(&self.shared.common.config, &self.place))?;
         let (tasks, _) = runtime.list().await?;
         for closed in join_all(tasks.iter().map(|task| runtime.close(task))).await {
@@ -197,9 +198,9 @@ fn settings(Shared { common, range, .. }: &Shared, place: &Place) -> agent::Conf
     let mut settings = agent::Config::new(&place.home, &config.account, &config.region);
     settings.reserved_ports.push(common.listeners.api_port);
     settings.metadata_host_port = Some(metadata_host_port(&config.data_dir));
-    settings.references = Arc::clone(&common.references);
     settings.file_systems = config.efs.clone();
     settings.log_drivers = common.log_drivers.clone();
+    settings.references = Arc::clone(&common.references);
     settings.availability_zone.clone_from(&place.zone);
     settings.cpu_units = config.nodes.cpu_units;
     settings.memory_mib = config.nodes.memory_mib;
