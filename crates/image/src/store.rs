@@ -121,11 +121,15 @@ impl Store {
         Ok(image.map(|image| (record, image)))
     }
 
-    /// A digest is also known by a tag of its repository that leads to it.
+    /// A digest is also known by a tag of its repository that leads to it, and by itself: a service's tasks keep to what
+    /// their tag once stood for, when it was loaded by hand and stands for something else by now.
     fn record(&self, reference: &Reference) -> Result<Option<Arc<Record>>> {
         let (names, disk) = (&self.shelf.names, &self.shelf.disk);
         match (names.get(disk, &reference.key())?, &reference.digest) {
-            (None, Some(digest)) => names.by_digest(disk, &reference.name(), digest),
+            (None, Some(digest)) => match names.by_digest(disk, &reference.name(), digest)? {
+                None => names.get(disk, &digest.to_string()),
+                record => Ok(record),
+            },
             (record, _) => Ok(record),
         }
     }

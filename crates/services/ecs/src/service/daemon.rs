@@ -85,10 +85,13 @@ fn must_go(situation: &Situation, member: &Member) -> bool {
     !situation.instances.contains(&member.instance) && !situation.lingering.contains(&member.instance)
 }
 
-/// The services with tasks on an instance, and the cluster's daemons: whom a change of the instance concerns.
+/// The services with tasks on an instance, and those of the cluster that look at all of its instances: whom a change of the
+/// instance concerns.
 pub fn concerned(image: &Image, instance: &ContainerInstance) -> Vec<store::Key> {
     use store::Record;
     let tasks = image.by::<Task>("container_instance", &instance.id).filter_map(Task::service_path).map(store::Key::new);
-    let daemons = image.by::<Service>("daemon", format!("{}/{}", instance.scope, instance.cluster)).map(Service::key);
-    tasks.chain(daemons).collect()
+    let cluster = format!("{}/{}", instance.scope, instance.cluster);
+    let daemons = image.by::<Service>("daemon", &cluster).map(Service::key);
+    let rebalanced = image.by::<Service>("rebalanced", &cluster).map(Service::key);
+    tasks.chain(daemons).chain(rebalanced).collect()
 }

@@ -50,7 +50,7 @@ fn starts(situation: &Situation) -> Starts {
 }
 
 fn missing(situation: &Situation) -> usize {
-    situation.desired.saturating_sub(situation.current().count())
+    situation.desired.saturating_sub(situation.counted().count())
 }
 
 /// Tasks of an older revision that are to be replaced by their like: while a new one is on its way the floor must hold
@@ -141,11 +141,11 @@ impl<'s, 'a> Stopping<'s, 'a> {
 
     fn scale_in(&mut self) {
         let situation = self.situation;
-        let mut excess = situation.current().count().saturating_sub(situation.desired);
+        let mut excess = situation.counted().count().saturating_sub(situation.desired);
         if excess == 0 {
             return;
         }
-        for member in stops(situation.current(), situation.live()) {
+        for member in stops(situation.counted(), situation.live()) {
             if excess == 0 {
                 break;
             }

@@ -45,8 +45,9 @@ pub struct Deployment {
     /// How often in a row starting was followed by failure, and until when nothing is started therefore.
     pub setbacks: u32,
     pub throttled_until: Option<Time>,
-    /// By container: the image digest that the first task resolved, which all later ones run (version consistency).
-    pub digests: BTreeMap<String, String>,
+    /// By container: the image digest that the first task resolved, which all later ones run (version consistency). None
+    /// before that.
+    pub digests: Option<BTreeMap<String, String>>,
 }
 
 impl Deployment {

@@ -1,6 +1,7 @@
 //! What a service says of itself, in ECS's own sentences: newest first, a hundred kept, none twice in a row before its cause
 //! is over. A row of its own, because it changes when nothing else does.
 
+use super::rebalance::Zones;
 use super::{Deployment, Service};
 use base::limits::SERVICE_EVENTS;
 use base::{Scope, Time};
@@ -65,4 +66,13 @@ pub fn protected(deployment: &Deployment, count: usize) -> String {
 /// `(task a) (task b)`.
 pub fn tasks<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     ids.map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
+}
+
+/// `is not AZ balanced with 3 tasks in a, 1 tasks in b. AZ Rebalancing in progress.`
+pub fn unbalanced(zones: &Zones) -> String {
+    format!("is not AZ balanced with {}. AZ Rebalancing in progress.", by_zone(zones))
+}
+
+fn by_zone(zones: &Zones) -> String {
+    zones.iter().map(|(zone, count)| format!("{count} tasks in {zone}")).collect::<Vec<_>>().join(", ")
 }

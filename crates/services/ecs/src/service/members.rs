@@ -20,6 +20,8 @@ pub struct Member<'a> {
     pub is_draining: bool,
     /// From scale-in and deployments; none if that is over.
     pub protected_until: Option<Time>,
+    /// Started to even out zones, beside those that are desired.
+    pub is_extra: bool,
     pub zone: &'a str,
     pub instance: &'a str,
 }
@@ -133,6 +135,7 @@ pub fn member<'a>(image: &Image, task: &'a Task, deployments: &[Deployment], che
         health: checks.health(task, now),
         is_draining: super::situation::is_draining(image, task),
         protected_until: task.protected_until.filter(|_| task.is_protected(now)),
+        is_extra: task.member.as_ref().is_some_and(|member| member.is_extra),
         zone: task.availability_zone.as_deref().unwrap_or_default(),
         instance: task.container_instance.as_deref().or(task.node.as_deref()).unwrap_or_default(),
     }

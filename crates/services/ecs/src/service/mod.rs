@@ -16,6 +16,8 @@ mod members;
 mod ops;
 mod outcome;
 mod pace;
+pub mod pin;
+mod rebalance;
 mod reconcile;
 mod rollout;
 mod situation;
@@ -158,6 +160,11 @@ impl Service {
         self.spec.scheduling_strategy == Some(api::SchedulingStrategy::Daemon)
     }
 
+    /// Kept evenly over the zones there are, also those that come late.
+    pub fn is_rebalanced(&self) -> bool {
+        !self.is_daemon() && self.spec.availability_zone_rebalancing == Some(api::AvailabilityZoneRebalancing::Enabled)
+    }
+
     /// None once it is being deleted.
     pub fn desired_count(&self) -> usize {
         let desired = self.spec.desired_count.and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
@@ -196,6 +203,9 @@ impl Record for Service {
     fn indexes(&self, index: &mut Index) {
         if self.unplaced.is_some() {
             index.add(UNPLACED, "");
+        }
+        if self.is_rebalanced() {
+            index.add("rebalanced", format!("{}/{}", self.scope, self.cluster));
         }
         if self.is_daemon() {
             index.add("daemon", format!("{}/{}", self.scope, self.cluster));

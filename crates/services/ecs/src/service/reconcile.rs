@@ -1,8 +1,9 @@
 //! The service scheduler: which service is looked at when, and what a decision about it writes.
 
 use super::members::Member;
+use super::pin::{self, Digests};
 use super::situation::Situation;
-use super::{Pace, Service, Status, UNPLACED, choose, daemon, decide, outcome, rollout, start, stop};
+use super::{Pace, Service, Status, UNPLACED, choose, daemon, decide, outcome, rebalance, rollout, start, stop};
 use crate::container_instance::ContainerInstance;
 use crate::node::{Freed, Node};
 use crate::service_deployment::ServiceDeployment;
@@ -23,12 +24,22 @@ pub enum Action {
         on: Option<String>,
     },
     Stop(Vec<Stop>),
+    /// One task more than desired, in this zone.
+    Rebalance {
+        deployment: String,
+        zone: String,
+    },
     /// These are over, and that has been taken account of.
     Count(Vec<Ended>),
     /// A task of the deployment has become healthy.
     Heal {
         deployment: String,
         at: Option<Time>,
+    },
+    /// These are the images of the deployment from now on.
+    Pin {
+        deployment: String,
+        digests: Digests,
     },
     Begin,
     Complete,
@@ -126,9 +137,11 @@ impl Reconciler for Scheduler {
         let service = tx.get::<Service>(key.as_str()).cloned().expect("it was decided about");
         match action {
             Action::Start { deployment, count, on } => start::start(call, tx, service, &deployment, count, on.as_deref()),
+            Action::Rebalance { deployment, zone } => start::rebalance(call, tx, service, &deployment, &zone),
             Action::Stop(stops) => stop::stop(call, tx, &service, stops),
             Action::Count(ended) => stop::count(call, tx, service, ended),
             Action::Heal { deployment, at } => outcome::heal(tx, service, &deployment, at),
+            Action::Pin { deployment, digests } => pin::pin(tx, service, &deployment, digests),
             Action::Begin => outcome::begin(call, tx, &service),
             Action::Complete => outcome::complete(call, tx, service),
             Action::Fail(cause) => outcome::fail(call, tx, service, cause),
@@ -159,7 +172,10 @@ pub fn plan(situation: &Situation) -> Plan<Action> {
     if let Some(verdict) = rollout::judge(situation) {
         return Plan::act(vec![verdict]);
     }
-    let moves = if situation.service.is_daemon() { daemon::moves(situation) } else { decide::moves(situation) };
+    let mut moves = if situation.service.is_daemon() { daemon::moves(situation) } else { decide::moves(situation) };
+    if moves.is_empty() {
+        moves = rebalance::moves(situation);
+    }
     let wake = situation.wake().into_iter().chain(rollout::repeat_at(situation)).min();
     Plan { actions: moves.into_iter().filter(|action| !is_said(situation, action)).collect(), wake }
 }

@@ -18,6 +18,7 @@ const DEFAULT_PERCENT: usize = 50;
 pub fn judge(situation: &Situation) -> Option<Action> {
     healed(situation)
         .or_else(|| counted(situation))
+        .or_else(|| pinned(situation))
         .or_else(|| ended(situation))
         .or_else(|| begun(situation))
         .or_else(|| stopped(situation))
@@ -52,6 +53,12 @@ fn counted(situation: &Situation) -> Option<Action> {
     });
     let ended: Vec<Ended> = ended.collect();
     (!ended.is_empty()).then_some(Action::Count(ended))
+}
+
+/// What its first task resolved, the deployment keeps to.
+fn pinned(situation: &Situation) -> Option<Action> {
+    let (deployment, digests) = situation.resolved.clone()?;
+    Some(Action::Pin { deployment, digests })
 }
 
 /// Deleted, and the last task is gone.

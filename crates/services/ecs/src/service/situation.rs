@@ -2,7 +2,8 @@
 //! `rollout`.
 
 use super::members::{self, Checks, Health, Member, Phase};
-use super::{Deployment, Rollout, Service, Status, pace};
+use super::pin::{self, Digests};
+use super::{Deployment, Rollout, Service, Status, pace, rebalance};
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
 use crate::node::Freed;
@@ -31,6 +32,10 @@ pub struct Situation<'a> {
     /// For a daemon: instances that are to have one, and those that are DRAINING but still run other services' tasks.
     pub instances: Vec<&'a str>,
     pub lingering: Vec<&'a str>,
+    /// In which its tasks could be, if it is to be evenly over them.
+    pub zones: Vec<&'a str>,
+    /// A deployment whose images were resolved, and to what.
+    pub resolved: Option<(String, Digests)>,
     /// How much capacity has been freed so far.
     pub freed: u64,
 }
@@ -50,6 +55,8 @@ impl<'a> Situation<'a> {
             change: service.primary().and_then(|primary| change(image, service, primary)),
             instances: Vec::new(),
             lingering: Vec::new(),
+            zones: rebalance::zones(image, service),
+            resolved: pin::resolved(image, service),
             freed: image.get::<Freed>("").map_or(0, |row| row.count),
         };
         if service.is_daemon() && service.status == Status::Active {
@@ -82,6 +89,11 @@ impl<'a> Situation<'a> {
     /// As it is to be: of the PRIMARY deployment, where it may stay, not failing its checks.
     pub fn is_current(&self, member: &Member) -> bool {
         member.deployment == Some(0) && !member.is_draining && !member.is_unhealthy()
+    }
+
+    /// Current tasks that count: one that is started only to even out zones does so once it is healthy.
+    pub fn counted(&self) -> impl Iterator<Item = &Member<'a>> {
+        self.current().filter(|member| !member.is_extra || member.is_healthy())
     }
 
     pub fn current(&self) -> impl Iterator<Item = &Member<'a>> {

@@ -7,7 +7,7 @@ use super::{Complaint, Deployment, Service, Unplaced, situation};
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
 use crate::node::Freed;
-use crate::placement::{Field, Reason, Request, Strategy, fleet, request};
+use crate::placement::{Field, Reason, Request, Strategy, Wanted, fleet, request};
 use crate::state_events::{self, ServiceAction};
 use crate::task::capacity::{self, Running, Share};
 use crate::task::launch::{Ask, Launch, Spot};
@@ -18,6 +18,7 @@ use kernel::Call;
 use store::{Image, Tx};
 use workload::Desired;
 
+const ZONE: &str = "ecs.availability-zone";
 const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
 pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: Option<&str>) {
@@ -26,6 +27,44 @@ pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, c
         Ok((started, refusal)) => settle(call, tx, service, &started, refusal),
         Err(error) => settle(call, tx, service, &[], Some(Refusal::other(error.message()))),
     }
+}
+
+/// One task more, in the zone that has the fewest. Where it has no place there, all stays as it is.
+pub fn rebalance(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, zone: &str) {
+    let Some(deployment) = service.deployments.iter().find(|each| each.id == deployment) else { return };
+    match extra(call, tx, &service, deployment, zone) {
+        Ok(Some(task)) => {
+            let sentence = format!("has started 1 tasks in {zone} to AZ Rebalance: (task {}).", task.id);
+            say(call, tx, &service, &sentence);
+        }
+        // Again when capacity grows.
+        Ok(None) | Err(_) => wait_for_capacity(call, tx, service),
+    }
+}
+
+fn extra(
+    call: &mut Call,
+    tx: &mut Tx,
+    service: &Service,
+    deployment: &Deployment,
+    zone: &str,
+) -> Result<Option<Task>, api::Error> {
+    let Some(cluster) = situation::cluster_of(tx, service).cloned() else { return Ok(None) };
+    let launch = launch(tx, service, deployment, &cluster)?.beside_the_desired();
+    let Some(share) = shares(tx, service, deployment, &cluster, 1)?.into_iter().next() else { return Ok(None) };
+    let mut request = placement_request(&launch, &share, service)?;
+    request.attributes.push(Wanted { name: ZONE.to_owned(), value: Some(zone.to_owned()) });
+    let (spots, _) = anywhere(call, tx, &cluster, &share, &request);
+    Ok(spots.into_iter().next().map(|spot| launch.start(call, tx, &share, spot)))
+}
+
+fn wait_for_capacity(call: &mut Call, tx: &mut Tx, mut service: Service) {
+    service.unplaced = Some(unplaced(call, tx));
+    tx.put(service);
+}
+
+fn unplaced(call: &Call, image: &Image) -> Unplaced {
+    Unplaced { at: call.now, freed: image.get::<Freed>("").map_or(0, |row| row.count) }
 }
 
 /// Why there are not as many as there should be.
@@ -81,7 +120,9 @@ fn launch(image: &Image, service: &Service, deployment: &Deployment, cluster: &C
         enable_execute_command: spec.enable_execute_command == Some(true),
         ..Ask::default()
     };
-    let member = Membership { service: service.name.clone(), deployment: deployment.id.clone(), is_counted: false };
+    let digests = deployment.digests.clone().unwrap_or_default();
+    let (name, deployment) = (service.name.clone(), deployment.id.clone());
+    let member = Membership { service: name, deployment, digests, is_extra: false, is_counted: false };
     Ok(Launch::of_service(cluster, definition, ask, service.group(), member))
 }
 
@@ -116,7 +157,7 @@ fn placement_request(launch: &Launch, share: &Share, service: &Service) -> Resul
 
 /// Where nothing is said: across zones, then across instances.
 fn spread() -> Vec<Strategy> {
-    vec![Strategy::Spread(Field::Attribute("ecs.availability-zone".to_owned())), Strategy::Spread(Field::Instance)]
+    vec![Strategy::Spread(Field::Attribute(ZONE.to_owned())), Strategy::Spread(Field::Instance)]
 }
 
 /// What a daemon asks of an instance.
@@ -186,8 +227,7 @@ fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], 
         }
         return;
     };
-    let freed = tx.get::<Freed>("").map_or(0, |row| row.count);
-    service.unplaced = Some(Unplaced { at: call.now, freed });
+    service.unplaced = Some(unplaced(call, tx));
     let is_new = |said: &Complaint| said.sentence != refusal.sentence || said.said_at + REPEAT_AFTER <= call.now;
     if service.complaint.as_ref().is_none_or(is_new) {
         say(call, tx, &service, &refusal.sentence);

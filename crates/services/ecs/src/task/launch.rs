@@ -90,6 +90,12 @@ impl Launch {
         Launch { definition, claim, group, cluster: cluster.clone(), size, ask, tags, member: Some(member) }
     }
 
+    /// Of a service, one task more than is desired.
+    pub fn beside_the_desired(mut self) -> Launch {
+        self.member.iter_mut().for_each(|member| member.is_extra = true);
+        self
+    }
+
     pub fn group_key(&self) -> String {
         ledger::group_key(&self.cluster.scope, &self.cluster.name, &self.group)
     }

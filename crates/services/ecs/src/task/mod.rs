@@ -156,6 +156,12 @@ pub struct Membership {
     /// The service's name, and the id of its deployment.
     pub service: String,
     pub deployment: String,
+    /// By container: what its image's tag stands for in this deployment, if that was known when the task was made.
+    #[serde(default)]
+    pub digests: BTreeMap<String, String>,
+    /// Started to even out zones.
+    #[serde(default)]
+    pub is_extra: bool,
     /// The scheduler has drawn its conclusions from the task's end.
     pub is_counted: bool,
 }

@@ -1,6 +1,6 @@
 //! `check("desired=2 min=50 max=100 v2=progress v1=done", "a:v1:H b:v1:H", …)`. Tasks are `name:deployment:state`, with
 //! `@zone/instance` behind if that matters; states are S (starting), R (running), H (healthy), U (unhealthy), X (stopping),
-//! E (ended), F (failed), with `d` behind for draining and `p` for protected.
+//! E (ended), F (failed), with `d` behind for draining, `p` for protected, `+` for one started to even out zones.
 
 use crate::service::members::{Health, Member, Phase};
 use crate::service::reconcile::{Action, plan};
@@ -45,7 +45,8 @@ fn service(wants: &str) -> Service {
         deployment_circuit_breaker: Some(breaker),
         ..Default::default()
     };
-    let is_daemon = wants.contains("on=");
+    let is_daemon = wants.split_whitespace().any(|word| word.starts_with("on="));
+    let rebalancing = wants.contains("zones=").then_some(api::AvailabilityZoneRebalancing::Enabled);
     Service {
         scope: scope(),
         cluster: "default".into(),
@@ -53,6 +54,7 @@ fn service(wants: &str) -> Service {
         spec: api::CreateServiceRequest {
             desired_count: number(wants, "desired"),
             deployment_configuration: Some(configuration),
+            availability_zone_rebalancing: rebalancing,
             scheduling_strategy: is_daemon.then_some(api::SchedulingStrategy::Daemon),
             ..Default::default()
         },
@@ -89,6 +91,8 @@ fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situatio
     let on = wants.split_whitespace().find_map(|word| word.strip_prefix("on="));
     let instances: Vec<&str> = on.map(|list| list.split(',').filter(|id| !id.is_empty()).collect()).unwrap_or_default();
     let desired = if on.is_some() { instances.len() } else { service.desired_count() };
+    let zones = wants.split_whitespace().find_map(|word| word.strip_prefix("zones="));
+    let zones = zones.map(|list| list.split(',').collect()).unwrap_or_default();
     let percent = |name, default| number(wants, name).map_or(default, |percent| percent as usize);
     Situation {
         service,
@@ -100,6 +104,8 @@ fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situatio
         change: None,
         instances,
         lingering: Vec::new(),
+        zones,
+        resolved: None,
         freed: 0,
     }
 }
@@ -125,6 +131,7 @@ fn member<'a>(service: &Service, word: &'a str) -> Member<'a> {
         health,
         is_draining: state.contains('d'),
         protected_until: state.contains('p').then_some(NOW + std::time::Duration::from_secs(60)),
+        is_extra: state.contains('+'),
         zone,
         instance,
     }
@@ -139,6 +146,7 @@ fn said(service: &Service, action: &Action) -> Vec<String> {
             let failed = |failed: &Option<String>| failed.as_ref().map_or(String::new(), |id| format!(" against {id}"));
             ended.iter().map(|ended| format!("count {}{}", ended.task, failed(&ended.failed))).collect()
         }
+        Action::Rebalance { deployment, zone } => vec![format!("start {deployment} in {zone}")],
         Action::Complain(sentence) => {
             assert!(service.complaint.as_ref().is_none_or(|said: &Complaint| said.sentence != *sentence));
             vec![format!("say {}…", &sentence[..sentence.len().min(28)])]
@@ -290,4 +298,18 @@ fn a_daemon_is_once_on_every_instance() {
     check("on=i1,i2 min=0 max=100 v2=progress v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop a (Scaling); stop b (Scaling)"]);
     check("on=i1,i2 min=50 max=100 v2=progress v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop a (Scaling)"]);
     check("on=i1,i2 min=50 max=100 v2=progress v1=done", "a:v2:R@z/i1 b:v1:H@z/i2", expect!["look again in 30 s"]);
+}
+
+#[test]
+fn zones_are_evened_out_in_a_steady_state_by_one_task_at_a_time() {
+    let uneven = "a:v1:H@z1/i1 b:v1:H@z1/i1 c:v1:H@z1/i2";
+    check("desired=3 zones=z1,z2 steady v1=done", uneven, expect!["say is not AZ balanced with 3 ta…; start v1 in z2"]);
+    check("desired=3 max=100 zones=z1,z2 steady v1=done", uneven, expect!["look again in 21600 s"]);
+    check("desired=3 zones=z1,z2 v1=done", uneven, expect!["Steady"]);
+    check("desired=3 steady v1=done", uneven, expect!["look again in 21600 s"]);
+    let with = |extra: &str| format!("{uneven} d:v1:{extra}@z2/i3");
+    check("desired=3 zones=z1,z2 v1=done", &with("S+"), expect!["rest"]);
+    check("desired=3 zones=z1,z2 v1=done", &with("R+"), expect!["look again in 30 s"]);
+    check("desired=3 zones=z1,z2 v1=done", &with("H+"), expect!["stop a (Scaling)"]);
+    check("desired=3 zones=z1,z2 steady v1=done", "a:v1:H@z1/i1 b:v1:H@z1/i2 c:v1:H@z2/i3", expect!["look again in 21600 s"]);
 }

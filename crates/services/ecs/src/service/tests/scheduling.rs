@@ -166,3 +166,59 @@ fn a_task_without_a_place_starts_when_there_is_one() {
     assert_eq!(describe(&mut plane)["runningCount"], 192);
     assert!(events(&mut plane).iter().any(|event| event.contains("insufficient memory available")), "{:?}", events(&mut plane));
 }
+
+/// Every image resolves to what the tag stands for at the moment.
+fn resolved(digest: &'static str) -> impl Fn(&TaskSpec) -> Option<TaskStatus> {
+    move |spec| {
+        let mut status = obedient(spec)?;
+        let said = spec.containers[0].image.split_once('@').map_or(digest, |(_, pinned)| pinned).to_owned();
+        status.containers.iter_mut().for_each(|container| container.image_digest = Some(said.clone()));
+        Some(status)
+    }
+}
+
+fn images(plane: &mut Plane) -> Vec<String> {
+    let specs = plane.sent.values().flat_map(|assign| &assign.tasks);
+    let running = specs.filter(|spec| spec.desired == workload::Desired::Running);
+    let mut images: Vec<String> = running.map(|spec| spec.containers[0].image.clone()).collect();
+    images.sort();
+    images
+}
+
+#[test]
+fn later_tasks_of_a_deployment_run_the_image_of_its_first_one() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "desiredCount": 1 }));
+    live(&mut plane, resolved("sha256:one"));
+    plane.ok("UpdateService", json!({ "service": "web", "desiredCount": 2 }));
+    live(&mut plane, resolved("sha256:two"));
+    assert_eq!(images(&mut plane), ["b", "b@sha256:one"]);
+    let revision = describe(&mut plane)["currentServiceRevisions"][0]["arn"].clone();
+    let revisions = plane.ok("DescribeServiceRevisions", json!({ "serviceRevisionArns": [revision] }));
+    assert_eq!(
+        revisions["serviceRevisions"][0]["containerImages"],
+        json!([{ "containerName": "a", "image": "b", "imageDigest": "sha256:one" }])
+    );
+    plane.ok("UpdateService", json!({ "service": "web", "forceNewDeployment": true }));
+    live(&mut plane, resolved("sha256:two"));
+    assert_eq!(images(&mut plane), ["b", "b"]);
+}
+
+#[test]
+fn tasks_go_to_a_zone_that_comes_late() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "desiredCount": 3, "availabilityZoneRebalancing": "ENABLED" }));
+    live(&mut plane, obedient);
+    plane.join(workload::NodeFacts { availability_zone: "us-east-1b".into(), ..facts("n3") });
+    for _ in 0..4 {
+        plane.report("n3", obedient);
+        live(&mut plane, obedient);
+    }
+    let tasks = plane.ok("ListTasks", json!({ "serviceName": "web", "desiredStatus": "RUNNING" }))["taskArns"].clone();
+    let tasks = plane.ok("DescribeTasks", json!({ "tasks": tasks }))["tasks"].clone();
+    let mut zones: Vec<&str> = tasks.as_array().unwrap().iter().map(|task| task["availabilityZone"].as_str().unwrap()).collect();
+    zones.sort_unstable();
+    assert_eq!(zones, ["us-east-1a", "us-east-1a", "us-east-1b"]);
+    let said = events(&mut plane);
+    assert!(said.iter().any(|event| event.contains("is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b")));
+}

@@ -1,6 +1,7 @@
 //! One container: the members of a container definition, each to what it means on a node.
 
 use super::{firelens, references};
+use crate::service::pin::pinned;
 use crate::task::Task;
 use crate::task::overrides::Overrides;
 use api_ecs as api;
@@ -20,13 +21,14 @@ pub fn compile(
     overrides: &Overrides,
 ) -> ContainerSpec {
     let name = declared.name.clone().unwrap_or_default();
+    let digest = task.member.as_ref().and_then(|member| member.digests.get(&name));
     let overridden = overrides.of(declared);
     let linux = declared.linux_parameters.clone().unwrap_or_default();
     let capabilities = linux.capabilities.unwrap_or_default();
     let (no_new_privileges, security_options) = security(declared.docker_security_options.as_deref().unwrap_or_default());
     ContainerSpec {
         arn: task.container_arn(&name).unwrap_or_default(),
-        image: declared.image.clone().unwrap_or_default(),
+        image: pinned(declared.image.as_deref().unwrap_or_default(), digest),
         registry_credentials: references::registry_credentials(declared),
         essential: declared.essential != Some(false),
         depends_on: declared

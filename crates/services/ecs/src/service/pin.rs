@@ -1,0 +1,70 @@
+//! Version consistency: what the first task of a deployment resolves the tags of its images to is what all later ones run,
+//! until another deployment resolves them anew.
+//! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+
+use super::{Deployment, Service};
+use crate::service_revision::{self, ServiceRevision};
+use crate::task::Task;
+use crate::task_definition;
+use api_ecs as api;
+use std::collections::BTreeMap;
+use store::{Image, Tx};
+
+/// Image digests by container.
+pub type Digests = BTreeMap<String, String>;
+
+/// The first deployment whose images are resolved by now and not pinned yet.
+pub fn resolved(image: &Image, service: &Service) -> Option<(String, Digests)> {
+    let mut unpinned = service.deployments.iter().filter(|deployment| deployment.digests.is_none()).peekable();
+    unpinned.peek()?;
+    let tasks: Vec<&Task> = image.by::<Task>("service", service.path()).filter(|task| task.started_at.is_some()).collect();
+    unpinned.find_map(|deployment| {
+        let is_of = |task: &&&Task| task.member.as_ref().is_some_and(|member| member.deployment == deployment.id);
+        let first = tasks.iter().filter(is_of).min_by_key(|task| (task.started_at, &task.id))?;
+        Some((deployment.id.clone(), digests(image, service, deployment, first)))
+    })
+}
+
+fn digests(image: &Image, service: &Service, deployment: &Deployment, task: &Task) -> Digests {
+    let definition = task_definition::resolve(image, &service.scope, &deployment.task_definition).ok();
+    let containers = definition.iter().flat_map(|row| row.definition.container_definitions.iter().flatten());
+    let consistent = containers.filter(|each| each.version_consistency != Some(api::VersionConsistency::Disabled));
+    let digest = |container: &api::ContainerDefinition| {
+        let name = container.name.clone()?;
+        let status = task.status.containers.iter().find(|status| status.name == name)?;
+        Some((name, status.image_digest.clone()?))
+    };
+    consistent.filter_map(digest).collect()
+}
+
+pub fn pin(tx: &mut Tx, mut service: Service, deployment: &str, digests: Digests) {
+    let Some(pinned) = service.deployments.iter_mut().find(|each| each.id == deployment) else { return };
+    pinned.digests = Some(digests.clone());
+    let key = service_revision::key(&service.scope, &service.cluster, &service.name, &pinned.revision);
+    let images = images(tx, &service, deployment, &digests);
+    if tx.get::<ServiceRevision>(key.as_str()).is_some() {
+        tx.update::<ServiceRevision>(key.as_str(), |row| row.revision.container_images = Some(images));
+    }
+    tx.put(service);
+}
+
+/// As DescribeServiceRevisions tells them.
+fn images(image: &Image, service: &Service, deployment: &str, digests: &Digests) -> Vec<api::ContainerImage> {
+    let deployment = service.deployments.iter().find(|each| each.id == deployment);
+    let definition = deployment.and_then(|it| task_definition::resolve(image, &service.scope, &it.task_definition).ok());
+    let containers = definition.iter().flat_map(|row| row.definition.container_definitions.iter().flatten());
+    let resolved = |container: &api::ContainerDefinition| api::ContainerImage {
+        container_name: container.name.clone(),
+        image: container.image.clone(),
+        image_digest: container.name.as_ref().and_then(|name| digests.get(name)).cloned(),
+    };
+    containers.map(resolved).collect()
+}
+
+/// A reference with the digest that decides what it means. One that names a digest itself keeps it.
+pub fn pinned(reference: &str, digest: Option<&String>) -> String {
+    match digest {
+        Some(digest) if !reference.contains('@') => format!("{reference}@{digest}"),
+        _ => reference.to_owned(),
+    }
+}

@@ -1,0 +1,67 @@
+//! AZ rebalancing: in a steady state, a service whose tasks are not as evenly over the zones as they could be gets one more
+//! task in the emptiest zone; once that is healthy, scale-in takes one from the fullest. Pure.
+//! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+
+use super::Service;
+use super::reconcile::Action;
+use super::situation::Situation;
+use crate::container_instance::ContainerInstance;
+use crate::node::Node;
+use api_ecs as api;
+use std::collections::{BTreeMap, BTreeSet};
+use store::Image;
+
+/// Tasks of the service in each zone that could have some.
+pub type Zones<'a> = BTreeMap<&'a str, usize>;
+
+/// Of the instances, or for FARGATE of the hosts, that could take one. Only read where somebody asks for balance.
+pub fn zones<'a>(image: &'a Image, service: &Service) -> Vec<&'a str> {
+    if service.steady_since.is_none() || !is_wanted(service) {
+        return Vec::new();
+    }
+    let prefix = format!("{}/{}/", service.scope, service.cluster);
+    let zone = |node: &'a Node| node.facts.availability_zone.as_str();
+    let zones: BTreeSet<&str> = if service.spec.launch_type == Some(api::LaunchType::Fargate) {
+        image.scan::<Node>().filter(|node| node.connected).map(zone).collect()
+    } else {
+        let instances = image.prefix::<ContainerInstance>(&prefix).filter(|instance| !instance.draining);
+        let nodes = instances.filter_map(|instance| image.get::<Node>(&instance.node));
+        nodes.filter(|node| node.connected).map(zone).collect()
+    };
+    zones.into_iter().filter(|zone| !zone.is_empty()).collect()
+}
+
+pub fn moves(situation: &Situation) -> Vec<Action> {
+    let (Some(primary), Some(zones)) = (situation.primary(), unbalanced(situation)) else { return Vec::new() };
+    let is_busy = situation.members.len() != situation.desired || situation.ceiling <= situation.desired;
+    let emptiest = zones.iter().min_by_key(|(zone, count)| (**count, **zone)).map(|(zone, _)| (*zone).to_owned());
+    match emptiest {
+        Some(zone) if !is_busy && !situation.is_waiting_for_place() => {
+            let sentence = super::events::unbalanced(&zones);
+            vec![Action::Complain(sentence), Action::Rebalance { deployment: primary.id.clone(), zone }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Zones with their tasks if one has more than one task more than another.
+fn unbalanced<'a>(situation: &Situation<'a>) -> Option<Zones<'a>> {
+    if situation.zones.is_empty() || situation.service.steady_since.is_none() {
+        return None;
+    }
+    let mut zones: Zones = situation.zones.iter().map(|zone| (*zone, 0)).collect();
+    situation.live().for_each(|member| *zones.entry(member.zone).or_default() += 1);
+    let (least, most) = (zones.values().min()?, zones.values().max()?);
+    (most - least > 1).then_some(zones)
+}
+
+/// Of REPLICA services that spread over zones first.
+fn is_wanted(service: &Service) -> bool {
+    let spec = &service.spec;
+    service.is_rebalanced() && spec.placement_strategy.as_ref().and_then(|list| list.first()).is_none_or(is_zone_spread)
+}
+
+fn is_zone_spread(strategy: &api::PlacementStrategy) -> bool {
+    let is_zone = strategy.field.as_deref() == Some("attribute:ecs.availability-zone");
+    strategy.r#type == Some(api::PlacementStrategyType::Spread) && is_zone
+}
