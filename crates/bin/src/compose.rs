@@ -156,6 +156,8 @@ fn start_plane(
     tokio::spawn(events::keep_tidy(plane.clone(), events.clone()));
     let retention = Duration::from_secs(config.stopped_task_retention_seconds);
     plane.internal(move |_, tx| ecs::task::set_stopped_task_retention(tx, retention));
+    let healthy_after = config.healthy_after;
+    plane.internal(move |_, tx| ecs::service::set_healthy_after(tx, healthy_after));
     Ok((plane, writer))
 }
 

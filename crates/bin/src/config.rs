@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub const DATA_DIR: &str = "/var/lib/slipway";
 
@@ -32,13 +33,13 @@ pub struct Flags {
     /// Where an EFS file system is: a server of NFS 4.1 and what it exports. May be given more than once
     #[arg(long, global = true, env = "SLIPWAY_EFS", value_name = "ID=HOST:/PATH", value_delimiter = ',')]
     pub efs: Vec<String>,
-    /// TOML file with these settings, access keys and registries
     /// Seconds after which a running task without a health check counts as healthy; fractions count [default: 40, as on AWS]
     #[arg(long, global = true, env = "SLIPWAY_HEALTHY_AFTER", value_name = "SECONDS")]
     pub healthy_after: Option<f64>,
     /// Where objects of S3 are: a directory with buckets in it, or the URL of an endpoint
     #[arg(long, global = true, env = "SLIPWAY_S3", value_name = "DIR|URL")]
     pub s3: Option<String>,
+    /// TOML file with these settings, access keys and registries
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Serve POST /moto-api/reset, which forgets everything. For test suites only
@@ -54,9 +55,10 @@ struct File {
     data_dir: Option<PathBuf>,
     account: Option<String>,
     region: Option<String>,
+    s3: Option<String>,
     stopped_task_retention_seconds: Option<u64>,
     task_pids_limit: Option<u64>,
-    s3: Option<String>,
+    healthy_after: Option<f64>,
     subnet: Option<String>,
     nodes: Option<String>,
     dynamic_ports: Option<(u16, u16)>,
@@ -96,11 +98,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub account: String,
     pub region: String,
+    pub s3: Option<String>,
     pub stopped_task_retention_seconds: u64,
     /// ECS_TASK_PIDS_LIMIT of the stock agent: more processes than these a task does not get.
     pub task_pids_limit: Option<u64>,
+    pub healthy_after: Duration,
     pub subnet: Option<String>,
-    pub s3: Option<String>,
     pub nodes: Fleet,
     pub dynamic_ports: Option<(u16, u16)>,
     pub efs: FileSystems,
@@ -117,11 +120,12 @@ impl Config {
             data_dir: flags.data_dir.clone().or(file.data_dir).unwrap_or_else(|| DATA_DIR.into()),
             account: flags.account.clone().or(file.account).unwrap_or_else(|| "123456789012".into()),
             region: flags.region.clone().or(file.region).unwrap_or_else(|| "us-east-1".into()),
+            s3: flags.s3.clone().or(file.s3),
             task_pids_limit: file.task_pids_limit,
             stopped_task_retention_seconds: file
                 .stopped_task_retention_seconds
                 .unwrap_or(base::limits::STOPPED_TASK_RETENTION_SECONDS),
-            s3: flags.s3.clone().or(file.s3),
+            healthy_after: seconds(flags.healthy_after.or(file.healthy_after).unwrap_or(40.0))?,
             subnet: file.subnet,
             nodes: file.nodes.as_deref().map(str::parse).transpose().context("nodes")?.unwrap_or_default(),
             dynamic_ports: file.dynamic_ports,
@@ -164,6 +168,10 @@ fn file_systems(mut exports: BTreeMap<String, String>, flags: &[String]) -> anyh
         Ok((id, export))
     };
     exports.into_iter().map(parse).collect()
+}
+
+fn seconds(given: f64) -> anyhow::Result<Duration> {
+    Duration::try_from_secs_f64(given).with_context(|| format!("healthy_after: {given} is no number of seconds"))
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
