@@ -26,7 +26,7 @@ pub use gc::Collected;
 pub use load::Loaded;
 pub use names::Origin;
 pub use platform::Platform;
-pub use pull::http_client;
 pub use progress::{Event, Progress};
+pub use pull::http_client;
 pub use reference::Reference;
 pub use store::{Config, Listed, Store};
