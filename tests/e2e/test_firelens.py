@@ -133,7 +133,7 @@ def test_lines_come_with_where_they_are_from(server, ecs):
     runtime_id = next(one["runtimeId"] for one in task["containers"] if one["name"] == "app")
     first, second = records(server, task["taskArn"])
     revision = task["taskDefinitionArn"].rsplit(":")[-1]
-    origin = {"container_id": runtime_id, "container_name": f"/ecs-sends-{revision}-app-{id}"}
+    origin = {"container_id": runtime_id, "container_name": f"/ecs-sends-{revision}-app-{runtime_id[-20:]}"}
     assert first["record"] == {**origin, "source": "stdout", "log": "hello"}
     assert second["record"] == {**origin, "source": "stderr", "log": "no end"}
     assert {first["tag"], second["tag"]} == {f"app-firelens-{id}"}

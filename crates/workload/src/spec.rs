@@ -84,6 +84,12 @@ impl TaskSpec {
     pub fn container(&self, name: &str) -> Option<&ContainerSpec> {
         self.containers.iter().find(|c| c.name == name)
     }
+
+    /// What the stock agent would have called a container; its last part is a random number there.
+    pub fn docker_name(&self, container: &str, runtime_id: &str) -> String {
+        let digits = runtime_id.get(runtime_id.len().saturating_sub(20)..).unwrap_or_default();
+        format!("ecs-{}-{}-{container}-{digits}", self.family, self.revision)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

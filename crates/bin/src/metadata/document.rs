@@ -227,9 +227,7 @@ pub fn container(
 
 /// What Docker would call it. Its hexadecimal digits are drawn; ours are those of the run.
 pub fn docker_name(spec: &TaskSpec, declared: &ContainerSpec, seen: &ContainerStatus) -> String {
-    let id = seen.runtime_id.as_deref().unwrap_or_default();
-    let digits = id.get(id.len().saturating_sub(20)..).unwrap_or_default();
-    format!("ecs-{}-{}-{}-{digits}", spec.family, spec.revision, declared.name)
+    spec.docker_name(&declared.name, seen.runtime_id.as_deref().unwrap_or_default())
 }
 
 fn desired(spec: &TaskSpec, status: &TaskStatus) -> &'static str {

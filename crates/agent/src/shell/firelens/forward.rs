@@ -21,8 +21,7 @@ impl Origin {
         Origin {
             tag: format!("{container}-firelens-{}", task.id),
             container_id: runtime_id.to_owned(),
-            // Docker's names begin with a slash, those that ECS gives say whose container it is.
-            container_name: format!("/ecs-{}-{}-{container}-{}", task.family, task.revision, task.id),
+            container_name: format!("/{}", task.docker_name(container, runtime_id)),
         }
     }
 }
@@ -79,13 +78,13 @@ mod tests {
         check(
             Line { time_ms: 1_700_000_000_250, stream: Stream::Stdout, text: "häll", partial: false, end: 0 },
             expect![[
-                r#"\x94\xafapp-firelens-t1\xd7\x00eS\xf1\x00\x0e\xe6\xb2\x80\x84\xaccontainer_id\xa40123\xaecontainer_name\xb1/ecs-web-3-app-t1\xa6source\xa6stdout\xa3log\xa5h\xc3\xa4ll\x80"#
+                r#"\x94\xafapp-firelens-t1\xd7\x00eS\xf1\x00\x0e\xe6\xb2\x80\x84\xaccontainer_id\xa40123\xaecontainer_name\xb3/ecs-web-3-app-0123\xa6source\xa6stdout\xa3log\xa5h\xc3\xa4ll\x80"#
             ]],
         );
         check(
             Line { time_ms: 0, stream: Stream::Stderr, text: "", partial: true, end: 0 },
             expect![[
-                r#"\x94\xafapp-firelens-t1\xd7\x00\x00\x00\x00\x00\x00\x00\x00\x00\x85\xaccontainer_id\xa40123\xaecontainer_name\xb1/ecs-web-3-app-t1\xa6source\xa6stderr\xa3log\xa0\xafpartial_message\xa4true\x80"#
+                r#"\x94\xafapp-firelens-t1\xd7\x00\x00\x00\x00\x00\x00\x00\x00\x00\x85\xaccontainer_id\xa40123\xaecontainer_name\xb3/ecs-web-3-app-0123\xa6source\xa6stderr\xa3log\xa0\xafpartial_message\xa4true\x80"#
             ]],
         );
     }
