@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 /// As the stock agent registers them (`agent/app/agent_capability.go`).
@@ -85,7 +85,7 @@ impl LogSink for Sink {
     async fn flush(&mut self, over: bool) -> SinkResult<()> {
         if let Some(mut stream) = self.stream.take_if(|_| over) {
             stream.shutdown().await?;
-            stream.read(&mut [0]).await?;
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
         }
         Ok(())
     }
@@ -117,6 +117,7 @@ impl Progress {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use tokio::io::AsyncReadExt;
     use tokio::net::UnixListener;
     use workload::{ContainerSpec, TaskSpec};
 
