@@ -27,8 +27,8 @@ LINE_BYTES = 200
 CONTAINERS_PER_TASK = 5
 MEMORY_MIB = 16
 GROUP = "/bench/logs"
-# Says that it waits; then, when the pipe is opened for writing, every one that waits goes on.
-COMMAND = ["sh", "-c", "echo >/bench/said; cat /bench/go; cat /bench/lines"]
+# Says that it waits, which it does until nobody holds the pipe for writing any more.
+COMMAND = ["sh", "-c", "exec 3</bench/go; echo >/bench/said; cat <&3; cat /bench/lines"]
 
 
 class Start:

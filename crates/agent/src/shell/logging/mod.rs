@@ -212,3 +212,6 @@ fn binary_size(text: &str) -> Option<u64> {
 fn run_file(path: &Path) -> PathBuf {
     path.with_extension("run")
 }
+
+#[cfg(test)]
+mod tests;
