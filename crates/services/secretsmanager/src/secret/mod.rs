@@ -89,13 +89,14 @@ pub fn key(scope: &Scope, name: &str) -> Key {
     Key::new(format!("{scope}/{name}"))
 }
 
-/// The secret that `given`, a name, an ARN or an ARN without its last six characters, means.
+/// The secret that `given`, a name, an ARN or an ARN without its last six characters, means. Those of other accounts are not
+/// found: resource policies, by which AWS shares them, are kept only.
 pub fn look<'a>(image: &'a Image, scope: &Scope, given: &str) -> Option<&'a Secret> {
     let named = |scope: &Scope, name: &str| image.get::<Secret>(key(scope, name).as_str());
     if !given.starts_with("arn:") {
         return named(scope, given);
     }
-    let arn: Arn = given.parse().ok()?;
+    let arn: Arn = given.parse().ok().filter(|arn: &Arn| arn.account == scope.account)?;
     let (scope, name) = (Scope::new(arn.account, arn.region), arn.resource.strip_prefix("secret:")?);
     let whole = name.rsplit_once('-').and_then(|(name, suffix)| named(&scope, name).filter(|one| one.suffix == suffix));
     whole.or_else(|| named(&scope, name)).filter(|_| arn.service == "secretsmanager")

@@ -59,6 +59,8 @@ fn a_secret_is_made_once_and_read_by_name_and_arn() {
         json!({"SecretId": format!("{}XXXXXX", arn.strip_suffix(suffix).unwrap())}),
         expect!["ResourceNotFoundException: Secrets Manager can't find the specified secret."],
     );
+    let of_another_account = arn.replace("123456789012", "210987654321");
+    assert!(plane.call("GetSecretValue", json!({"SecretId": of_another_account})).starts_with("ResourceNotFoundException"));
     let described = plane.ok("DescribeSecret", json!({"SecretId": "app/db"}));
     assert_eq!(described["VersionIdsToStages"], json!({TOKEN: ["AWSCURRENT"]}));
     assert!(!plane.dump().contains("hunter2"));

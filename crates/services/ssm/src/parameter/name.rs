@@ -23,12 +23,13 @@ pub fn split(given: &str) -> (&str, Option<&str>, Selector) {
     (&given[..at], Some(&given[at..]), selector)
 }
 
-/// What `given` may be the name of: an ARN does not say whether a name of one level begins with a slash.
+/// What `given` may be the name of: an ARN does not say whether a name of one level begins with a slash. In other accounts
+/// nothing is found.
 pub fn candidates(scope: &Scope, given: &str) -> Vec<(Scope, String)> {
     if !given.starts_with("arn:") {
         return vec![(scope.clone(), given.to_owned())];
     }
-    let Ok(arn) = given.parse::<Arn>() else { return vec![] };
+    let Some(arn) = given.parse::<Arn>().ok().filter(|arn| arn.account == scope.account) else { return vec![] };
     let Some(name) = arn.resource.strip_prefix("parameter/").filter(|_| arn.service == "ssm") else { return vec![] };
     let scope = Scope::new(arn.account, arn.region);
     vec![(scope.clone(), name.to_owned()), (scope, format!("/{name}"))]
@@ -75,7 +76,8 @@ mod tests {
         let names =
             |given| candidates(&scope, given).into_iter().map(|(scope, name)| format!("{scope} {name}")).collect::<Vec<_>>();
         assert_eq!(names("/a"), ["1/r /a"]);
-        assert_eq!(names("arn:aws:ssm:eu-west-1:2:parameter/a/b"), ["2/eu-west-1 a/b", "2/eu-west-1 /a/b"]);
+        assert_eq!(names("arn:aws:ssm:eu-west-1:1:parameter/a/b"), ["1/eu-west-1 a/b", "1/eu-west-1 /a/b"]);
+        assert_eq!(names("arn:aws:ssm:eu-west-1:2:parameter/a/b"), [""; 0]);
         assert_eq!(names("arn:aws:s3:::parameter/a"), [""; 0]);
     }
 }
