@@ -78,7 +78,11 @@ fn merge(
         let keeps_fargate = is_empty && was_fargate && cluster.default_capacity_provider_strategy.is_empty();
         spec.launch_type = keeps_fargate.then_some(api::LaunchType::Fargate);
     }
+    let says_platform = input.platform_version.is_some();
     spec.merge(input);
+    if !says_platform && !defaults::is_fargate(spec) {
+        spec.platform_version = None;
+    }
     unbuilt::refuse(spec)?;
     defaults::fill(cluster, spec);
     Ok(())

@@ -477,3 +477,25 @@ fn a_deployment_is_stopped_once() {
         "ServiceDeploymentNotFoundException: The service deployment doesn't exist."
     );
 }
+
+#[test]
+fn capacity_is_changed_by_force() {
+    let mut plane = plane();
+    let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}});
+    let body = with(web(), json!({"taskDefinition": "net", "launchType": "FARGATE", "networkConfiguration": network}));
+    plane.ok("CreateService", body);
+    plane.ok("CreateCapacityProvider", json!({"name": "mine", "autoScalingGroupProvider": {"autoScalingGroupArn": "a"}}));
+    let providers =
+        json!({"cluster": "default", "capacityProviders": ["FARGATE", "mine"], "defaultCapacityProviderStrategy": []});
+    plane.ok("PutClusterCapacityProviders", providers);
+    let mut told = |strategy: Value| {
+        let update = json!({"service": "web", "forceNewDeployment": true, "capacityProviderStrategy": strategy});
+        let service = plane.ok("UpdateService", update)["service"].take();
+        let strategy = service["capacityProviderStrategy"][0]["capacityProvider"].clone();
+        json!([service["launchType"], strategy, service["platformVersion"]])
+    };
+    assert_eq!(told(json!([{"capacityProvider": "FARGATE", "weight": 1}])), json!([null, "FARGATE", "LATEST"]));
+    assert_eq!(told(json!([])), json!(["FARGATE", null, "LATEST"]));
+    assert_eq!(told(json!([{"capacityProvider": "mine", "weight": 1}])), json!([null, "mine", null]));
+    assert_eq!(told(json!([])), json!(["EC2", null, null]));
+}

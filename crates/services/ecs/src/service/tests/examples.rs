@@ -1,5 +1,5 @@
-//! Examples of the AWS CLI's own documentation: each call that is documented for services succeeds, and its answer has every
-//! key that the documented one has. The folder of cases is beside the repository, or where `SLIPWAY_CASES` says.
+//! What other people ask for: services of theirs, and the examples of the AWS CLI's own documentation, whose answers have every
+//! key that the documented ones have. The folder of cases is beside the repository, or where `SLIPWAY_CASES` says.
 
 use crate::testing::{Plane, facts, obedient};
 use serde::Deserialize;
@@ -27,12 +27,8 @@ const OPERATIONS: [&str; 6] = [
 
 #[test]
 fn documented_examples_are_answered_with_every_documented_key() {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/cases");
-    let file = std::env::var_os("SLIPWAY_CASES").map_or(beside, PathBuf::from).join("cli-examples.json");
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        return println!("{} is not there: nothing was tested", file.display());
-    };
-    let examples: Vec<Example> = serde_json::from_str(&text).expect("a list of examples");
+    let Some(examples) = case("cli-examples.json") else { return };
+    let examples: Vec<Example> = serde_json::from_value(examples).expect("a list of examples");
     for example in examples.iter().filter(|it| it.svc == "ecs" && OPERATIONS.contains(&it.op.as_str())) {
         let mut plane = plane(&example.params);
         let params = params(&mut plane, example.params.clone());
@@ -41,6 +37,34 @@ fn documented_examples_are_answered_with_every_documented_key() {
         example.expected.iter().for_each(|expected| compare(expected, &answer, &example.op, &mut missing));
         assert!(missing.is_empty(), "{missing:?} of {answer:#}");
     }
+}
+
+#[test]
+fn a_service_with_several_target_groups_is_accepted_as_it_is() {
+    let Some(body) = case("services/several-target-groups.json") else { return };
+    let mut plane = Plane::new();
+    plane.ok("CreateCluster", json!({"clusterName": body["cluster"]}));
+    let containers = json!([{"name": "querypie-app", "image": "i", "memory": 8, "essential": true}]);
+    for _ in 0..5 {
+        plane.define(
+            "querypie-app",
+            json!({"containerDefinitions": containers, "networkMode": "awsvpc", "cpu": "256", "memory": "512", "compatibilities": ["FARGATE"]}),
+        );
+    }
+    let service = plane.ok("CreateService", body.clone())["service"].take();
+    for member in ["loadBalancers", "networkConfiguration", "tags", "healthCheckGracePeriodSeconds", "platformVersion"] {
+        assert_eq!(service[member], body[member], "{member}");
+    }
+}
+
+fn case(file: &str) -> Option<Value> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/cases");
+    let file = std::env::var_os("SLIPWAY_CASES").map_or(beside, PathBuf::from).join(file);
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        println!("{} is not there: nothing was tested", file.display());
+        return None;
+    };
+    Some(serde_json::from_str(&text).expect("cases are JSON"))
 }
 
 /// One with the service that the parameters name, deployed.
