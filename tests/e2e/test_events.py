@@ -2,53 +2,18 @@
 
 import json
 import re
-import select
-import signal
-import subprocess
 
-from conftest import SLIPWAY, needs_root
+import pytest
+from conftest import needs_root, serving
+from events import Events, assert_each_once, of
+from services import PACE
 from tasks import STAY, container, register, run, stop, wait
 
 pytestmark = needs_root
 
-SECONDS = 60
-
-
-class Events:
-    """`slipway events --follow`, read as it prints."""
-
-    def __init__(self, server, *arguments):
-        command = [SLIPWAY, "events", "--follow", "--output", "json", "--listen", server.listen, *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=server.environment())
-        self.read = []
-
-    def until(self, ends):
-        """All that was printed up to what `ends` is true of."""
-        while not (self.read and ends(self.read[-1])):
-            readable, _, _ = select.select([self.process.stdout], [], [], SECONDS)
-            assert readable, f"nothing came after {self.read[-3:]}"
-            self.read.append(json.loads(self.process.stdout.readline()))
-        return self.read
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-
 
 def is_stopped(arn):
     return lambda event: event["resources"] == [arn] and event["detail"]["lastStatus"] == "STOPPED"
-
-
-def of(events, arn):
-    return [event["detail"] for event in events if event["resources"] == [arn]]
-
-
-def assert_each_once(details):
-    assert [detail["version"] for detail in details] == list(range(1, len(details) + 1))
 
 
 def statuses(details):
@@ -118,10 +83,16 @@ def test_people_read_what_has_changed(own):
     assert own.slipway("events", "--type", "deployment").stdout == ""
 
 
-def test_a_service_tells_how_its_deployment_goes(own):
-    ecs = own.client()
+@pytest.fixture
+def quick(tmp_path):
+    with serving(tmp_path / "data", *PACE) as server:
+        yield server
+
+
+def test_a_service_tells_how_its_deployment_goes(quick):
+    ecs = quick.client()
     definition = register(ecs, "web", container(script=STAY))
-    with Events(own, "--type", "service,deployment") as events:
+    with Events(quick, "--type", "service,deployment") as events:
         service = ecs.create_service(serviceName="web", taskDefinition=definition, desiredCount=1)["service"]
         told = events.until(lambda event: event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED")
     ecs.delete_service(service="web", force=True)

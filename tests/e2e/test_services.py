@@ -5,59 +5,16 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 from conftest import needs_root, serving
+from services import PACE, becomes, changes, create, delete, describe, is_stable, tasks
 from tasks import container, insist, own, register, run, stop
 
 pytestmark = needs_root
-
-# AWS counts a task without a health check as healthy after 40 seconds; nobody here has as long.
-PACE = ["--healthy-after", "0.5"]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("services") / "data", *PACE) as server:
         yield server
-
-
-def create(ecs, name, *containers, count=2, **members):
-    definition = register(ecs, name, *(containers or [container()]))
-    members = {"desiredCount": count, **members} if members.get("schedulingStrategy") != "DAEMON" else members
-    return ecs.create_service(serviceName=name, taskDefinition=definition, **members)["service"]
-
-
-def describe(ecs, name, **members):
-    return ecs.describe_services(services=[name], **members)["services"][0]
-
-
-def becomes(ecs, name, what, seconds=60):
-    """The service once `what` is true of it."""
-
-    def check():
-        service = describe(ecs, name)
-        assert what(service), f"{service['events'][:8]} {service['deployments']}"
-        return service
-
-    return insist(check, AssertionError, seconds=seconds)
-
-
-def is_stable(service):
-    """As `aws ecs wait services-stable` sees it, and every deployment is settled."""
-    deployments = service["deployments"]
-    return len(deployments) == 1 and service["runningCount"] == service["desiredCount"] and deployments[0]["rolloutState"] == "COMPLETED"
-
-
-def tasks(ecs, name):
-    arns = ecs.list_tasks(serviceName=name)["taskArns"]
-    return ecs.describe_tasks(tasks=arns, include=["TAGS"])["tasks"] if arns else []
-
-
-def changes(ecs, name):
-    return [change["status"] for change in ecs.list_service_deployments(service=name)["serviceDeployments"]]
-
-
-def delete(ecs, name):
-    ecs.delete_service(service=name, force=True)
-    return becomes(ecs, name, lambda service: service["status"] == "INACTIVE")
 
 
 def test_the_cli_from_create_to_inactive(server, tmp_path):
