@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from conftest import REGION, needs_root
+from conftest import REGION, needs_root, serving
 from tasks import container, ended, insist, register, run, wait
 
 pytestmark = needs_root
@@ -130,6 +130,18 @@ def test_however_often_the_server_is_killed_each_line_is_there_once(own):
     for arn in arns:
         wait(own.client(), "stopped", arn)
         assert numbers(own.client("logs"), "g", stream(arn)) == list(range(lines))
+
+
+def test_each_of_several_nodes_sends_on_what_its_containers_write(tmp_path):
+    with serving(tmp_path / "data", "--nodes", "2") as server:
+        ecs, logs = server.client(), server.client("logs")
+        logs.create_log_group(logGroupName="g")
+        definition = register(ecs, "nodes", writes("echo hello", "g", awslogs_stream_prefix="p"))
+        spread = [{"type": "spread", "field": "instanceId"}]
+        tasks = ecs.run_task(taskDefinition=definition, count=2, placementStrategy=spread)["tasks"]
+        done = [wait(ecs, "stopped", task["taskArn"]) for task in tasks]
+        assert len({task["containerInstanceArn"] for task in done}) == 2
+        assert [messages(logs, "g", stream(task["taskArn"])) for task in done] == [["hello"], ["hello"]]
 
 
 class Gate:
