@@ -1,6 +1,7 @@
-use crate::testing::Plane;
+use crate::testing::{Plane, obedient};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn check(answer: &Value, expected: Expect) {
     expected.assert_eq(&serde_json::to_string_pretty(answer).unwrap());
@@ -363,9 +364,25 @@ fn a_service_with_tasks_wanted_is_deleted_by_force_only() {
 fn a_deployment_in_the_way_of_another_is_stopped() {
     let mut plane = plane();
     plane.ok("CreateService", web());
-    plane.pass(std::time::Duration::from_millis(1));
+    plane.pass(Duration::from_millis(1));
     plane.ok("UpdateService", json!({"service": "web", "forceNewDeployment": true}));
     assert_eq!(deployments(&mut plane), ["IN_PROGRESS", "STOPPED"]);
+}
+
+#[test]
+fn a_rollback_in_the_way_of_a_deployment_has_failed() {
+    let mut plane = plane();
+    plane.ok("CreateService", with(web(), json!({"desiredCount": 1})));
+    plane.report("n1", obedient);
+    plane.pass(Duration::from_secs(60));
+    assert_eq!(deployments(&mut plane), ["SUCCESSFUL"]);
+    plane.ok("UpdateService", json!({"service": "web", "forceNewDeployment": true}));
+    plane.pass(Duration::from_secs(1));
+    let arn = described(&mut plane)["currentServiceDeployment"].clone();
+    plane.ok("StopServiceDeployment", json!({"serviceDeploymentArn": arn}));
+    assert_eq!(deployments(&mut plane), ["ROLLBACK_IN_PROGRESS", "SUCCESSFUL"]);
+    plane.ok("UpdateService", json!({"service": "web", "forceNewDeployment": true}));
+    assert_eq!(deployments(&mut plane), ["IN_PROGRESS", "ROLLBACK_FAILED", "SUCCESSFUL"]);
 }
 
 #[test]
