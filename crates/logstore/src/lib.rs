@@ -55,7 +55,13 @@ impl EventStore {
 
     fn with_segments(directory: &Path, segment_bytes: u64) -> io::Result<EventStore> {
         fs::create_dir_all(directory)?;
-        Ok(EventStore { directory: directory.to_owned(), segment_bytes, streams: Mutex::default(), open: Mutex::default(), appended: tail::sender() })
+        Ok(EventStore {
+            directory: directory.to_owned(),
+            segment_bytes,
+            streams: Mutex::default(),
+            open: Mutex::default(),
+            appended: tail::sender(),
+        })
     }
 
     /// Returns once the whole batch is on disk; after an error none of it will be seen.
