@@ -78,15 +78,18 @@ fn source(situation: &Situation) -> Option<usize> {
 
 /// Who is stopped, given how many current tasks are being started.
 fn stops_of(situation: &Situation, started: usize) -> Vec<Stop> {
-    let mut stopping = Stopping { situation, healthy_left: situation.healthy(), stops: Vec::new() };
+    let started = if situation.service.unplaced.is_some() { 0 } else { started };
+    let mut stopping = Stopping { situation, started, healthy_left: situation.healthy(), stops: Vec::new() };
     stopping.drain_starting();
-    stopping.replace(started);
+    stopping.replace();
     stopping.scale_in();
     stopping.stops
 }
 
 struct Stopping<'s, 'a> {
     situation: &'s Situation<'a>,
+    /// Current tasks that start in the same decision; none where the last ones had no place.
+    started: usize,
     healthy_left: usize,
     stops: Vec<Stop>,
 }
@@ -100,12 +103,12 @@ impl<'s, 'a> Stopping<'s, 'a> {
     }
 
     /// Tasks on their way out: those that somebody stands in for, and those in whose place somebody waits to start.
-    fn replace(&mut self, started: usize) {
+    fn replace(&mut self) {
         let situation = self.situation;
         let is_out = |member: &&Member| !situation.is_current(member) && !self.is_stopped(member);
         let out: Vec<&Member> = situation.live().filter(is_out).collect();
         let stays = situation.desired.saturating_sub(situation.healthy_current());
-        let (mut surplus, mut places) = (out.len().saturating_sub(stays), self.needed_places(started));
+        let (mut surplus, mut places) = (out.len().saturating_sub(stays), self.needed_places());
         for member in stops(out.into_iter(), situation.live()) {
             let is_surplus = surplus > 0;
             if !is_surplus && (places == 0 || !self.may_make_place(member)) {
@@ -119,13 +122,12 @@ impl<'s, 'a> Stopping<'s, 'a> {
     }
 
     /// How many current tasks are missing and cannot start beside what there is.
-    fn needed_places(&self, started: usize) -> usize {
+    fn needed_places(&self) -> usize {
         let situation = self.situation;
         if situation.primary().is_none_or(|primary| !situation.may_start(primary)) {
             return 0;
         }
-        let started = if situation.service.unplaced.is_some() { 0 } else { started };
-        missing(situation).saturating_sub(started + situation.stopping())
+        missing(situation).saturating_sub(self.started + situation.stopping())
     }
 
     /// Outside deployments unhealthy tasks make place one at a time.
@@ -136,7 +138,7 @@ impl<'s, 'a> Stopping<'s, 'a> {
     }
 
     fn starting(&self) -> usize {
-        self.situation.live().filter(|member| Good::of(member) == Good::Starting).count()
+        self.started + self.situation.live().filter(|member| Good::of(member) == Good::Starting).count()
     }
 
     fn scale_in(&mut self) {

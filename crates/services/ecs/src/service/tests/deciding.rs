@@ -241,6 +241,7 @@ fn an_unhealthy_task_is_replaced_before_it_is_stopped_if_the_ceiling_allows() {
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:U c:v1:U", expect!["stop b (Unhealthy)"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:X c:v1:U", expect!["rest"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:S c:v1:U", expect!["rest"]);
+    check("desired=3 max=100 v1=done", "a:v1:H c:v1:U", expect!["start 1 of v1"]);
 }
 
 #[test]
