@@ -86,6 +86,7 @@ pub struct Service {
     pub status: Status,
     pub created_at: Time,
     pub created_by: Option<String>,
+    /// With which it was made: the same request again is answered with it.
     #[serde(default)]
     pub token: Option<Token>,
     /// The PRIMARY one first, then older ones that have tasks, or may be rolled back to.
