@@ -152,3 +152,170 @@ def test_a_deployment_goes_on_whenever_the_server_is_killed_and_nothing_is_there
     assert len(hosts) == len(set(hosts)) == len(watch.tasks) == 3 * (1 + len(MOMENTS))
     assert changes(own_server.client(), "killed") == ["SUCCESSFUL"] * (1 + len(MOMENTS))
     delete(own_server.client(), "killed")
+
+
+def test_a_deployment_that_is_stopped_goes_back_between_its_bounds_or_just_stops(server, ecs):
+    with Watch(server, "stopped", least=3, most=4) as watch:
+        good = create(ecs, "stopped", count=3, deploymentConfiguration=bounds(100, 134))
+        watch.completes(good)
+        bad = update(ecs, "stopped")
+        watch.sees(lambda _: any(task["desiredStatus"] == "STOPPED" for task in watch.started_by(primary(good))))
+        ecs.stop_service_deployment(serviceDeploymentArn=bad["currentServiceDeployment"], stopType="ROLLBACK")
+        watch.sees(lambda _: watch.told(primary(good)) == ["IN_PROGRESS", "COMPLETED"] * 2)
+        assert len(watch.running(good["taskDefinition"])) == len(watch.present()) == 3
+
+        bad = update(ecs, "stopped")
+        watch.sees(lambda _: watch.running(bad["taskDefinition"]))
+        ecs.stop_service_deployment(serviceDeploymentArn=bad["currentServiceDeployment"], stopType="ABORT")
+        watch.sees(lambda _: watch.told(primary(bad)) == ["IN_PROGRESS", "FAILED"])
+        watch.completes(update(ecs, "stopped"))
+    assert changes(ecs, "stopped") == ["SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]
+    delete(ecs, "stopped")
+
+
+def test_a_pipeline_forces_what_its_tag_means_now_and_until_then_all_tasks_run_what_the_first_one_ran(server, ecs):
+    def release(number):
+        server.load("app:latest", images.with_file(images.busybox(), "release", number.encode()))
+
+    def runs():
+        digests = [task["containers"][0]["imageDigest"] for task in watch.running()]
+        logs = [server.slipway("logs", task["taskArn"]).stdout for task in watch.running()]
+        return set(digests), set(logs)
+
+    release("one")
+    containers = [container(image="app:latest", script=f"cat /release; echo; {STAY}")]
+    with Watch(server, "pipeline") as watch:
+        watch.completes(create(ecs, "pipeline", *containers, count=1))
+        [one], logs = runs()
+        assert logs == {"app | one\n"}
+        release("two")
+        ecs.update_service(service="pipeline", desiredCount=3)
+        watch.sees(lambda _: len(watch.running()) == 3)
+        assert runs() == ({one}, {"app | one\n"})
+        for task in watch.running()[:1]:
+            stop(ecs, task["taskArn"])
+        watch.sees(lambda _: len(watch.tasks) == 4 and len(watch.running()) == 3)
+        assert runs() == ({one}, {"app | one\n"})
+
+        forced = server.aws("ecs", "update-service", "--service", "pipeline", "--force-new-deployment")["service"]
+        server.aws("ecs", "wait", "services-stable", "--services", "pipeline")
+        watch.completes(forced)
+        [two], logs = runs()
+        assert logs == {"app | two\n"} and two != one
+    [revision] = ecs.describe_service_revisions(serviceRevisionArns=[describe(ecs, "pipeline")["currentServiceRevisions"][0]["arn"]])["serviceRevisions"]
+    assert revision["containerImages"] == [{"containerName": "app", "image": "app:latest", "imageDigest": two}]
+    delete(ecs, "pipeline")
+
+
+def test_a_protected_task_holds_up_a_deployment_until_it_may_go(server, ecs):
+    with Watch(server, "protected", least=2, most=4) as watch:
+        [kept, other] = watch.completes(create(ecs, "protected", count=2)).running()
+        ecs.update_task_protection(cluster="default", tasks=[kept["taskArn"]], protectionEnabled=True)
+        service = update(ecs, "protected")
+        watch.sees(lambda _: watch.tasks[other["taskArn"]]["lastStatus"] == "STOPPED")
+        says(ecs, "protected", f"was unable to reach steady state because (taskSet {primary(service)}) was unable to scale in due to (reason 1 tasks under")
+        assert kept in watch.running() and watch.told(primary(service)) == ["IN_PROGRESS"]
+        ecs.update_task_protection(cluster="default", tasks=[kept["taskArn"]], protectionEnabled=False)
+        watch.completes(service)
+        assert watch.tasks[kept["taskArn"]]["stopCode"] == "ServiceSchedulerInitiated"
+    delete(ecs, "protected")
+
+
+# Where an unhealthy one may be replaced before it is stopped, three go on running; where not, two do, and one waits its turn.
+@pytest.mark.parametrize(("name", "percent", "least", "most"), [("first-starts", (100, 200), 3, 6), ("first-stops", (50, 100), 2, 3)])
+def test_unhealthy_tasks_are_replaced(server, ecs, tmp_path, name, percent, least, most):
+    is_well = {"command": ["CMD-SHELL", "! test -e /sick/$(hostname)"], "interval": 5, "retries": 1}
+    checked = container(healthCheck=is_well, mountPoints=[{"sourceVolume": "sick", "containerPath": "/sick"}])
+    definition = register(ecs, name, checked, volumes=[{"name": "sick", "host": {"sourcePath": str(tmp_path)}}])
+    with Watch(server, name, least=least, most=most, healthy_after=0) as watch:
+        service = ecs.create_service(serviceName=name, taskDefinition=definition, desiredCount=3, deploymentConfiguration=bounds(*percent), **STILL)
+        [well, *sick] = [task["taskArn"] for task in watch.completes(service["service"]).running()]
+        for task in sick:
+            (tmp_path / watch.tasks[task]["containers"][0]["runtimeId"][:12]).touch()
+        watch.sees(lambda _: all(watch.tasks[task]["lastStatus"] == "STOPPED" for task in sick) and len(watch.running()) == 3)
+        assert well in {task["taskArn"] for task in watch.running()}
+        ends = {(task["stopCode"], task["stoppedReason"]) for task in watch.tasks.values() if task["lastStatus"] == "STOPPED"}
+        assert ends == {("ServiceSchedulerInitiated", "Task failed container health checks")}
+    messages = [event["message"] for event in describe(ecs, name)["events"]]
+    assert all(f"(service {name}) (task {task.rsplit('/')[-1]}) failed container health checks." in messages for task in sick)
+    delete(ecs, name)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("rollouts-nodes") / "data", "--nodes", "3,cpu=1024,memory=512", *PACE) as server:
+        yield server
+
+
+def letters(watch):
+    """The zones of the running tasks: a is the one of node-1."""
+    return "".join(sorted(task["availabilityZone"][-1] for task in watch.running()))
+
+
+def test_a_spread_service_is_whole_again_when_a_node_dies_and_even_again_when_it_comes_back(three):
+    ecs = three.client()
+    with Watch(three, "spread") as watch:
+        service = watch.completes(create(ecs, "spread", count=6, availabilityZoneRebalancing="ENABLED"))
+        assert letters(service) == "aabbcc"
+        lost = [task["taskArn"] for task in watch.running() if task["availabilityZone"] == "us-east-1b"]
+        three.slipway("node", "stop", "node-2")
+        watch.sees(lambda _: letters(watch) == "aaaccc")
+        assert {watch.tasks[task]["stopCode"] for task in lost} == {"TerminationNotice"} and len(watch.tasks) == 8
+        three.slipway("node", "start", "node-2")
+        # One at a time: the new one is healthy before an old one goes.
+        watch.least, watch.most = 6, 7
+        watch.sees(lambda _: letters(watch) == "aabbcc" and len(watch.present()) == 6)
+        assert len(watch.tasks) == 10
+    says(ecs, "spread", "is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b, 3 tasks in us-east-1c. AZ Rebalancing in progress.")
+    delete(ecs, "spread")
+
+
+def test_a_daemon_is_once_on_every_node_that_is_there_for_it(three):
+    ecs = three.client()
+    with Watch(three, "daemon", most=3) as watch:
+        watch.completes(create(ecs, "daemon", schedulingStrategy="DAEMON"))
+        for verb, node, where in [("drain", 3, "ab"), ("stop", 1, "b"), ("activate", 3, "bc"), ("start", 1, "abc")]:
+            three.slipway("node", verb, f"node-{node}")
+            watch.sees(lambda _: letters(watch) == where and len(watch.present()) == len(where))
+        watch.completes(update(ecs, "daemon"))
+        assert letters(watch) == "abc" and len(watch.tasks) == 3 + 2 + 3
+    delete(ecs, "daemon")
+
+
+@pytest.mark.parametrize(("name", "percent"), [("makes-way", (50, 100)), ("starts-elsewhere", (100, 200))])
+def test_a_drained_node_is_left_between_the_bounds(three, name, percent):
+    ecs = three.client()
+    with Watch(three, name, least=3 * percent[0] // 100, most=3 * percent[1] // 100, asks=False) as watch:
+        watch.completes(create(ecs, name, count=3, deploymentConfiguration=bounds(*percent), **STILL))
+        assert letters(watch) == "abc"
+        three.slipway("node", "drain", "node-3")
+        watch.sees(lambda _: len(watch.running()) == 3 and "c" not in letters(watch) and len(watch.present()) == 3)
+        [left] = [task for task in watch.tasks.values() if task["lastStatus"] == "STOPPED"]
+        assert left["stoppedReason"] == "Task stopped because its container instance is in DRAINING state"
+    three.slipway("node", "activate", "node-3")
+    delete(ecs, name)
+
+
+NOT_THERE = "An error occurred (ServiceNotFoundException)"
+INVALID = "An error occurred (InvalidParameterException)"
+REFUSED = {
+    "update-service --service none": NOT_THERE,
+    "delete-service --service none": NOT_THERE,
+    "describe-services --cluster none --services web": "An error occurred (ClusterNotFoundException)",
+    "create-service --service-name a.b --task-definition refused --desired-count 1": INVALID,
+    "create-service --service-name web --task-definition none --desired-count 1": "TaskDefinition not found.",
+    "create-service --service-name web --task-definition refused --desired-count 1 --deployment-configuration maximumPercent=100": "Both maximumPercent",
+    "create-service --service-name web --task-definition refused --scheduling-strategy DAEMON --desired-count 1": "does not support a desired count",
+    "create-service --service-name web --task-definition refused --desired-count 1 --deployment-configuration strategy=BLUE_GREEN": "An error occurred (UnsupportedFeatureException)",
+    "stop-service-deployment --service-deployment-arn arn:aws:ecs:us-east-1:123456789012:service-deployment/default/none/123456789012345678901": "An error occurred (ServiceDeploymentNotFoundException)",
+}
+
+
+def test_what_cannot_be_is_refused_in_the_words_of_aws(server, ecs):
+    register(ecs, "refused", container())
+    for arguments, error in REFUSED.items():
+        refused = server.aws("ecs", *arguments.split(), check=False)
+        assert refused.returncode != 0 and error in refused.stderr, f"{arguments}: {refused.stderr}{refused.stdout}"
+    assert ecs.describe_services(services=["none"])["failures"][0]["reason"] == "MISSING"
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        ecs.create_service(serviceName="web", taskDefinition="refused", desiredCount=-1)
