@@ -32,6 +32,8 @@ pub struct Node {
     incarnation: u64,
     /// Tasks whose shim was killed: what then fails need not have failed on purpose.
     pub harmed: BTreeSet<TaskId>,
+    /// What ended when the host was said to be stopped: of that, something may be left until its agent is back and knows.
+    pub buried: BTreeSet<TaskId>,
     /// Containers that were started before what they depend on.
     pub early_starts: Vec<String>,
     /// The agent dies once it has begun something.
@@ -111,6 +113,7 @@ impl Node {
             agent: None,
             incarnation: 0,
             harmed: BTreeSet::new(),
+            buried: BTreeSet::new(),
             early_starts: Vec::new(),
             is_doomed: false,
             is_cut_short: false,
@@ -299,6 +302,12 @@ impl Node {
     fn tell_observed(&mut self, task: TaskId, stage: &mut Stage) {
         let containers = self.host.observed().filter(|seen| seen.task == task).collect();
         self.tell(Event::Observed { task, containers }, stage);
+    }
+
+    /// With the tasks that it was given.
+    pub fn stop(&mut self, given: Vec<TaskId>, stage: &mut Stage) {
+        self.buried.extend(given.into_iter().chain(self.host.tasks().into_iter().map(str::to_owned)));
+        self.reboot(stage);
     }
 
     pub fn reboot(&mut self, stage: &mut Stage) {

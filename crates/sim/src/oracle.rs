@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Change, Image, Record};
-use workload::{Desired, NodeId};
+use workload::{Desired, NodeId, TaskId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -142,7 +142,8 @@ impl Oracles {
         known_for + self.longest_absence >= HOUR
     }
 
-    pub fn plane_is_back(&mut self, now: Time) {
+    pub fn plane_is_back(&mut self, image: Option<&Image>, now: Time) {
+        image.into_iter().for_each(|image| self.throttle.begin_again(image));
         let absence = self.published_at.map(|at| now.since(at)).unwrap_or_default();
         self.longest_absence = self.longest_absence.max(absence);
     }
@@ -160,7 +161,6 @@ impl Oracles {
         }
         let changes: Vec<Change> = image.scan::<Task>().map(|task| Change { table: Task::TABLE, key: task.key() }).collect();
         self.is_back = true;
-        self.throttle.forget();
         self.outbox.after_recovery(image)?;
         self.rows(&changes, scene)?;
         self.is_back = false;
@@ -203,7 +203,7 @@ impl Oracles {
     pub fn hosts(&self, scene: &Scene<'_>) -> Check {
         for (name, node) in scene.nodes {
             for task in node.host.tasks() {
-                if self.stopped.contains_key(task) {
+                if self.stopped.contains_key(task) && !node.buried.contains(task) {
                     return violated("a STOPPED task holds nothing", held(task, name, node));
                 }
                 if self.tasks.get(task).is_some_and(|row| row.node.as_ref() != Some(name)) {
@@ -219,7 +219,8 @@ impl Oracles {
     }
 
     fn host_holds_what_it_can(&self, name: &NodeId, node: &Node) -> Check {
-        let held = node.host.sandboxes.iter().filter_map(|task| self.tasks.get(task));
+        let is_held = |task: &&TaskId| !node.buried.contains(*task);
+        let held = node.host.sandboxes.iter().filter(is_held).filter_map(|task| self.tasks.get(task));
         let memory_mib: u64 = held.map(|task| task.claim.memory_mib).sum();
         if memory_mib <= node.most_memory_mib {
             return Ok(());
@@ -233,7 +234,7 @@ fn held(task: &str, name: &str, node: &Node) -> String {
 }
 
 fn the_stopped_hold_nothing(id: &str, scene: &Scene<'_>) -> Check {
-    match scene.nodes.iter().find(|(_, node)| node.host.holds(id).is_some()) {
+    match scene.nodes.iter().find(|(_, node)| node.host.holds(id).is_some() && !node.buried.contains(id)) {
         Some((name, node)) => violated("a STOPPED task holds nothing", held(id, name, node)),
         None => Ok(()),
     }
@@ -256,6 +257,10 @@ fn ledger_is_the_sum(image: &Image, node: &str) -> Check {
 
 /// When a task is given to a node, all that the node has then fits.
 fn placement_had_room(task: &Task, image: &Image) -> Check {
+    // Its node may have come to its end in the same group.
+    if task.is_stopped() {
+        return Ok(());
+    }
     let Some(node) = task.node.as_ref().and_then(|node| image.get::<NodeRow>(node)) else {
         return violated("no node overcommitted: placement", format!("{} is on no node that is known", task.id));
     };

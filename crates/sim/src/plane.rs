@@ -5,10 +5,11 @@ use crate::mutation::Mutation;
 use crate::scheduler::{self, Deed, Watched};
 use base::{Rng, Scope, Time};
 use bytes::Bytes;
+use ecs::node::Gone;
 use kernel::core::Work;
 use kernel::plane::Who;
 use kernel::service::Prepared;
-use kernel::{Caller, Core, Services, Word};
+use kernel::{Call, Caller, Core, Services, Word};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,6 +115,17 @@ impl Plane {
     pub fn set_healthy_after(&mut self, after: Duration) {
         self.inbox.push(Box::new(move |turn| {
             ecs::service::set_healthy_after(turn.tx, after);
+            Box::new(|_| ())
+        }));
+    }
+
+    /// The node is known to be gone for good.
+    pub fn bury(&mut self, node: &NodeId) {
+        let node = node.clone();
+        self.is_asked = true;
+        self.inbox.push(Box::new(move |turn| {
+            let mut call = Call::internal(turn.now, turn.rng.fork());
+            ecs::node::gone(&mut call, turn.tx, &node, Gone::Terminated);
             Box::new(|_| ())
         }));
     }

@@ -47,11 +47,15 @@ pub enum Trouble {
     Reboot,
     /// It comes back with other resources.
     NodeReplaced,
+    /// Somebody who knows says so. It comes back with nothing running.
+    NodeStopped,
+    /// For good; another one takes its place.
+    NodeTerminated,
     /// Everything sleeps for hours, as a laptop does.
     Sleep,
 }
 
-const TROUBLES: [Trouble; 13] = [
+const TROUBLES: [Trouble; 15] = [
     Trouble::AgentCrash,
     Trouble::AgentCrashMidway,
     Trouble::PlaneCrash,
@@ -64,6 +68,8 @@ const TROUBLES: [Trouble; 13] = [
     Trouble::ShimDeath,
     Trouble::Reboot,
     Trouble::NodeReplaced,
+    Trouble::NodeStopped,
+    Trouble::NodeTerminated,
     Trouble::Sleep,
 ];
 

@@ -66,6 +66,12 @@ pub enum Event {
         node: NodeId,
     },
     PlaneUp,
+    /// A node is known to be gone for good.
+    NodeGone {
+        node: NodeId,
+    },
+    /// One that there never was.
+    NodeComes,
     Connect {
         node: NodeId,
     },
@@ -86,6 +92,8 @@ pub struct World {
     /// The plane's writer commits until then.
     busy_until: Time,
     nodes: BTreeMap<NodeId, Node>,
+    /// How many there ever were.
+    born: u64,
     links: BTreeMap<NodeId, Session>,
     sessions: u64,
     client: Client,
@@ -127,6 +135,7 @@ impl World {
             stage,
             plane,
             nodes: BTreeMap::new(),
+            born: 0,
             links: BTreeMap::new(),
             sessions: 0,
             client: Client::of(services),
@@ -195,6 +204,8 @@ impl World {
             }
             Event::NodeUp { node } => self.node_up(&node),
             Event::PlaneUp => return self.plane_up(),
+            Event::NodeGone { node } => self.node_gone(&node),
+            Event::NodeComes => self.node_comes(0),
             Event::Connect { node } => self.connect(&node),
             Event::Silence { node } => self.notice(&node),
             Event::PlaneDiskFreed => {
@@ -251,10 +262,10 @@ impl World {
     }
 
     fn turned(&mut self, turned: Turned) -> Result<(), Violation> {
-        self.oracles.deeds(&turned.deeds, turned.is_kept)?;
         for deed in &turned.deeds {
             self.stage.say("plane", story(deed));
         }
+        self.oracles.deeds(&turned.deeds, turned.is_kept)?;
         let told = self.oracles.rows(&turned.changes, &scene(&self.plane, &self.nodes, &self.client, &self.stage))?;
         told.into_iter().for_each(|line| self.stage.say("plane", line));
         for (node, assign) in turned.assigns {
@@ -271,7 +282,7 @@ impl World {
         let rng = self.stage.rng.fork();
         self.plane.recover(rng);
         self.failed_idly_at = None;
-        self.oracles.plane_is_back(self.stage.now);
+        self.oracles.plane_is_back(self.plane.image(), self.stage.now);
         // As the writer does before it listens to anybody.
         let has_begun = self.turn()?;
         if !self.plane.is_up() {

@@ -5,6 +5,7 @@ use crate::plane::Answer;
 use base::Scope;
 use ecs::container_instance::ContainerInstance;
 use ecs::node::{Ledger, Node};
+use ecs::service::Service;
 use ecs::task::{Last, Task};
 use serde_json::Value;
 use store::Image;
@@ -25,6 +26,7 @@ pub fn check(request: &Request, answer: &Answer, image: &Image) -> Verdict {
         "DescribeTasks" => tasks(input, answer, image),
         "DescribeClusters" => clusters(answer, image),
         "DescribeContainerInstances" => instances(answer, image),
+        "DescribeServices" => services(input, answer, image),
         _ => Ok(()),
     }
 }
@@ -58,6 +60,7 @@ fn refusal(request: &Request, error: &wire::Error) -> Verdict {
             "Creation of service was not idempotent.",
             "Unable to Start a service that is still Draining.",
         ],
+        "UpdateService" if error.message.starts_with("Availability Zone Rebalancing does not support ") => return Ok(()),
         "UpdateService" => &["Service not found.", "Service was not ACTIVE.", "The referenced cluster was inactive."],
         "DeleteService" => &[
             "Service not found.",
@@ -141,6 +144,29 @@ fn instances(answer: &Value, image: &Image) -> Verdict {
         let has = image.get::<Node>(&row.node).map_or(0, |node| node.facts.memory_mib);
         let given = image.get::<Ledger>(&row.node).map_or(0, |ledger| ledger.memory_mib);
         same(&arn, "remaining memory", &left.unwrap_or_default(), &has.saturating_sub(given).to_string())
+    })
+}
+
+/// What is told of a service is what its row says, counted over its tasks.
+fn services(input: &Value, answer: &Value, image: &Image) -> Verdict {
+    if items(answer, "services").count() != items(input, "services").count() {
+        return Err(format!("{input} is answered with failures: {}", answer["failures"]));
+    }
+    items(answer, "services").try_for_each(|said| {
+        let name = text(&said["serviceName"]);
+        let mut rows = image.scan::<Service>().filter(|row| row.cluster == "default");
+        let row = rows.find(|row| row.name == name).ok_or(format!("{name} is not there"))?;
+        let is_its = |task: &&Task| task.cluster == "default" && task.member.as_ref().is_some_and(|m| m.service == name);
+        let count = |is: fn(Last) -> bool| image.scan::<Task>().filter(is_its).filter(|task| is(task.last)).count();
+        same(&name, "status", &said["status"], row.status.as_str())?;
+        same(&name, "runningCount", &number(said, "runningCount"), &count(is_running).to_string())?;
+        same(&name, "pendingCount", &number(said, "pendingCount"), &count(is_pending).to_string())?;
+        items(said, "deployments").try_for_each(|deployment| {
+            let id = text(&deployment["id"]);
+            let row = row.deployments.iter().find(|row| row.name() == id).ok_or(format!("{id} is no deployment of {name}"))?;
+            same(&id, "rolloutState", &deployment["rolloutState"], row.rollout.state().as_str())?;
+            same(&id, "failedTasks", &number(deployment, "failedTasks"), &row.failed_tasks.to_string())
+        })
     })
 }
 

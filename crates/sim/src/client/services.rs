@@ -9,7 +9,7 @@ use ecs::task::Task;
 use serde_json::{Value, json};
 use store::Image;
 
-const NAMES: [&str; 4] = ["one", "two", "three", "daemon"];
+const NAMES: [&str; 5] = ["one", "two", "three", "daemon", "daemon-too"];
 
 fn request(operation: &'static str, input: Value) -> Option<Request> {
     Some(Request { operation, input })
@@ -19,7 +19,7 @@ impl Client {
     pub(super) fn asks_services(&mut self, image: &Image, rng: &mut Rng) -> Option<Request> {
         let services: Vec<&Service> = image.scan().collect();
         let active: Vec<&Service> = services.iter().copied().filter(|service| service.status == Status::Active).collect();
-        let wanted = active.len() < 2 || rng.chance(8);
+        let wanted = active.len() < 3 || rng.chance(8);
         match rng.below(100) {
             0..=39 if wanted => self.create(rng),
             0..=54 => update(rng.pick(&active)?, rng),
@@ -42,7 +42,7 @@ impl Client {
             "desiredCount": rng.below(6),
             "deploymentConfiguration": configuration(rng),
         });
-        if name == "daemon" || rng.chance(10) {
+        if name.starts_with("daemon") {
             input["schedulingStrategy"] = json!("DAEMON");
             input["deploymentConfiguration"]["maximumPercent"] = json!(100);
             input["deploymentConfiguration"]["minimumHealthyPercent"] = json!(*rng.pick(&[0, 0, 30, 60])?);

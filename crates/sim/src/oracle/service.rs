@@ -18,7 +18,7 @@ use crate::stage::short;
 use ecs::container_instance::ContainerInstance;
 use ecs::service::{Action, Rollout, Service, Status};
 use ecs::state_events::{self, Kind};
-use ecs::task::Task;
+use ecs::task::{Last, Task};
 use fleet::Fleet;
 use store::Image;
 use workload::Desired;
@@ -66,14 +66,15 @@ fn ceiling_holds(after: &Fleet, started: &[&Task]) -> Check {
 }
 
 /// Scale-in and deployments spare the protected; failed checks and the end of the service do not, nor does a daemon stay
-/// where it may not be.
+/// where it may not be. What has not begun to run where all is drained does not begin there.
 fn protection_holds(before: &Fleet, stopped: &[&Task]) -> Check {
     if before.service.status != Status::Active {
         return Ok(());
     }
     let is_hurt = |task: &&&Task| {
         let is_protected = task.protected_until.is_some_and(|until| until > before.now);
-        is_protected && !before.is_unhealthy(task) && !before.is_misplaced_daemon(task)
+        let never_begins = task.last < Last::Running && before.instance(task).is_some_and(|instance| instance.draining);
+        is_protected && !never_begins && !before.is_unhealthy(task) && !before.is_misplaced_daemon(task)
     };
     match stopped.iter().find(is_hurt) {
         Some(task) => violated("the protected are spared", format!("{}: {} is stopped", before.name(), short(&task.id))),
@@ -136,11 +137,9 @@ fn starts_spare_the_draining(image: &Image, started: &[&Task]) -> Check {
 
 /// What an end counts for, it counts for once.
 fn ends_are_counted_once(deed: &Deed, before: &Fleet, after: &Fleet) -> Check {
-    let is_new = |task: &&&Task| {
-        let was = before.task(&task.id).and_then(|task| task.member.as_ref()).is_some_and(|member| member.is_counted);
-        !was && task.member.as_ref().is_some_and(|member| member.is_counted)
-    };
-    let counted = after.tasks.iter().filter(is_new).count();
+    let is_counted = |task: &Task| task.member.as_ref().is_some_and(|member| member.is_counted);
+    let is_new = |task: &&&Task| !is_counted(task) && after.task(&task.id).is_some_and(is_counted);
+    let counted = before.tasks.iter().filter(is_new).count();
     let failures = |service: &Service| service.deployments.iter().map(|deployment| deployment.failed_tasks as usize).sum();
     let (was, is): (usize, usize) = (failures(before.service), failures(after.service));
     let asked = if let Action::Count(ended) = &deed.action { ended.len() } else { 0 };

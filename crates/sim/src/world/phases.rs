@@ -24,7 +24,7 @@ pub enum Phase {
 }
 
 /// As long as it takes to believe in several tasks one after another, with the starts that are held back.
-const CALM_OF_SERVICES: Duration = Duration::from_secs(20 * 60);
+const CALM_OF_SERVICES: Duration = Duration::from_secs(12 * 60);
 /// Longer than the longest that something may take by right: a slow pull, what is waited for, a restart, a stop.
 const CALM: Duration = Duration::from_secs(6 * 60);
 const STOP: Duration = Duration::from_secs(2 * 60);
@@ -33,9 +33,7 @@ const DAY: Duration = Duration::from_secs(25 * 3600);
 impl World {
     pub(super) fn begin(&mut self) {
         for number in 0..self.stage.profile.nodes {
-            let facts = facts(number);
-            self.nodes.insert(facts.id.clone(), Node::new(facts.clone()));
-            self.stage.plan(number, Event::NodeUp { node: facts.id });
+            self.node_comes(number);
         }
         for family in FAMILIES.into_iter().chain([FARGATE]) {
             let call = self.client.number();
@@ -43,6 +41,13 @@ impl World {
         }
         self.plane.set_healthy_after(Duration::from_millis(self.stage.profile.healthy_after_ms));
         self.stage.plan(1_000, Event::Phase(Phase::Chaos));
+    }
+
+    pub(super) fn node_comes(&mut self, after_ms: u64) {
+        let facts = facts(self.born);
+        self.born += 1;
+        self.nodes.insert(facts.id.clone(), Node::new(facts.clone()));
+        self.stage.plan(after_ms, Event::NodeUp { node: facts.id });
     }
 
     fn then(&mut self, after: Duration, phase: Phase) {

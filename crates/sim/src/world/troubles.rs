@@ -3,7 +3,12 @@
 use super::{Event, World};
 use crate::plane::Dies;
 use crate::profile::Trouble;
+use ecs::container_instance::ContainerInstance;
+use ecs::node::Node as NodeRow;
+use ecs::task::Task;
+use kernel::Word;
 use std::time::Duration;
+use store::Image;
 use workload::NodeId;
 
 impl World {
@@ -55,6 +60,15 @@ impl World {
                 self.on_node(node, |node, stage| node.reboot(stage));
                 self.stage.plan(away_ms, Event::NodeUp { node: node.clone() });
             }
+            Trouble::NodeStopped => {
+                self.stage.say(node, "the host is stopped");
+                self.unlink(node);
+                let given = self.plane.image().map(|image| image.by::<Task>("node", node).map(|task| task.id.clone()).collect());
+                self.on_node(node, |node, stage| node.stop(given.unwrap_or_default(), stage));
+                self.plane.hear(node, Word::Gone);
+                self.stage.plan(away_ms, Event::NodeUp { node: node.clone() });
+            }
+            Trouble::NodeTerminated => self.terminate(node, away_ms),
             // Rarely: what was stopped before is forgotten in it.
             Trouble::Sleep if self.stage.rng.chance(10) => {
                 self.stage.say("", "everything sleeps");
@@ -69,6 +83,30 @@ impl World {
                     node.most_memory_mib = node.most_memory_mib.max(node.facts.memory_mib);
                 });
             }
+        }
+    }
+
+    /// Another one takes its place. Never the only one: nobody could be troubled any more.
+    fn terminate(&mut self, node: &NodeId, away_ms: u64) {
+        if self.nodes.len() < 2 {
+            return;
+        }
+        self.stage.say(node, "the host is terminated");
+        self.unlink(node);
+        self.nodes.remove(node);
+        self.stage.plan_within(5_000, Event::NodeGone { node: node.clone() });
+        self.stage.plan(away_ms, Event::NodeComes);
+    }
+
+    /// Whoever watches over the fleet says so until it is so.
+    pub(super) fn node_gone(&mut self, node: &NodeId) {
+        let is_known = |image: &Image| {
+            let has_row = image.get::<NodeRow>(node).is_some() || image.by::<ContainerInstance>("node", node).next().is_some();
+            has_row || image.by::<Task>("node", node).next().is_some()
+        };
+        if self.plane.image().is_none_or(is_known) {
+            self.plane.bury(node);
+            self.stage.plan(1_000, Event::NodeGone { node: node.clone() });
         }
     }
 

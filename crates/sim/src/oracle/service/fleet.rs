@@ -15,18 +15,15 @@ pub struct Fleet<'a> {
     pub image: &'a Image,
     pub service: &'a Service,
     pub now: Time,
-    /// All that the service ever started and that is still there.
+    /// Those that are not over, or whose end nobody has drawn conclusions from.
     pub tasks: Vec<&'a Task>,
 }
 
 impl<'a> Fleet<'a> {
     pub fn of(image: &'a Image, service: &Key, now: Time) -> Option<Fleet<'a>> {
         let service = image.get::<Service>(service.as_str())?;
-        let is_its = |task: &&Task| {
-            let is_member = task.member.as_ref().is_some_and(|member| member.service == service.name);
-            is_member && task.cluster == service.cluster && task.created_at >= service.created_at
-        };
-        Some(Fleet { image, service, now, tasks: image.scan::<Task>().filter(is_its).collect() })
+        let tasks = image.by::<Task>("service", service.path()).collect();
+        Some(Fleet { image, service, now, tasks })
     }
 
     pub fn name(&self) -> &str {
@@ -34,7 +31,7 @@ impl<'a> Fleet<'a> {
     }
 
     pub fn task(&self, id: &str) -> Option<&'a Task> {
-        self.tasks.iter().copied().find(|task| task.id == id)
+        self.image.get(ecs::task::key(&self.service.scope, &self.service.cluster, id).as_str())
     }
 
     /// To run, and not over.

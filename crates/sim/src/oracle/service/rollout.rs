@@ -7,6 +7,7 @@ use crate::scheduler::Deed;
 use ecs::service::{Action, Deployment, Rollout, Service, Status};
 use ecs::service_deployment::ServiceDeployment;
 use ecs::task::Task;
+use workload::Desired;
 
 pub fn check(deed: &Deed, before: &Fleet, after: &Fleet) -> Check {
     forgotten_is_over(before, after)?;
@@ -66,7 +67,12 @@ fn moves_are_allowed(deed: &Deed, before: &Fleet, after: &Fleet) -> Check {
 
 fn complete_is_complete(before: &Fleet) -> Check {
     let healthy = before.live().filter(|task| before.is_current(task) && before.is_healthy(task)).count();
-    let others = before.tasks.iter().filter(|task| !task.is_stopped() && !before.is_current(task)).count();
+    // Who has been stopped of its own revision takes nothing from it.
+    let is_other = |task: &&&Task| match task.desired {
+        Desired::Running => !before.is_current(task),
+        Desired::Stopped => !task.is_stopped() && !before.is_of_primary(task),
+    };
+    let others = before.tasks.iter().filter(is_other).count();
     if healthy == before.desired() && others == 0 {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! What rows of services say of each other, whenever a group is published.
 
 use super::super::{Check, violated};
-use super::rollout::{is_of, is_open};
+use super::rollout::is_of;
 use api_ecs::ServiceDeploymentStatus as Stage;
 use ecs::service::{Rollout, Service, Status};
 use ecs::service_deployment::ServiceDeployment;
@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 use store::Image;
 
 pub fn check(image: &Image) -> Check {
-    image.scan::<Service>().try_for_each(|service| one(service, image))?;
-    image.scan::<Task>().try_for_each(|task| membership(task, image))
+    image.scan::<Service>().try_for_each(|service| one(service, image))
 }
 
 fn one(service: &Service, image: &Image) -> Check {
@@ -22,6 +21,7 @@ fn one(service: &Service, image: &Image) -> Check {
     if service.status == Status::Inactive && image.by::<Task>("service", service.path()).any(|task| !task.is_stopped()) {
         return violated("a service ends with its last task", service.name.clone());
     }
+    image.by::<Task>("service", service.path()).try_for_each(|task| membership(task, service))?;
     definitions_are_kept(service, image)?;
     change_says_the_same(service, image)
 }
@@ -54,18 +54,14 @@ fn change_says_the_same(service: &Service, image: &Image) -> Check {
     violated("a deployment and its service deployment agree", format!("{}: {:?}, {said:?}", service.name, primary.rollout))
 }
 
-fn membership(task: &Task, image: &Image) -> Check {
+/// Of a task that is not over.
+fn membership(task: &Task, service: &Service) -> Check {
     let Some(member) = &task.member else { return Ok(()) };
     let started_by = format!("ecs-svc/{}", member.deployment);
     if task.group != format!("service:{}", member.service) || task.started_by.as_ref() != Some(&started_by) {
         return violated("a member says so", format!("{} {} {:?}", task.id, task.group, task.started_by));
     }
-    if !is_open(task) {
-        return Ok(());
-    }
-    let mut services = image.scan::<Service>();
-    let service = services.find(|service| service.name == member.service && service.cluster == task.cluster);
-    let deployment = service.and_then(|service| service.deployments.iter().find(|deployment| is_of(task, deployment)));
+    let deployment = service.deployments.iter().find(|deployment| is_of(task, deployment));
     match deployment {
         None => violated("a member has its deployment", format!("{} of {member:?}", task.id)),
         Some(deployment) if deployment.task_definition != task.task_definition_arn() => {

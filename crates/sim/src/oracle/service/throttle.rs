@@ -4,9 +4,10 @@ use super::super::{Check, violated};
 use super::fleet::Fleet;
 use crate::scheduler::Deed;
 use base::Time;
-use ecs::service::Action;
-use std::collections::BTreeMap;
+use ecs::service::{Action, Deployment, Service};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use store::Image;
 
 #[derive(Default)]
 pub struct Throttle {
@@ -21,15 +22,17 @@ struct Held {
 }
 
 impl Throttle {
-    /// What was seen last may not have been kept.
-    pub fn forget(&mut self) {
-        self.deployments.clear();
+    /// What was seen last may not have been kept, and some of what was kept was not seen: from here on as the rows say.
+    pub fn begin_again(&mut self, image: &Image) {
+        let held = |one: &Deployment| (one.id.clone(), Held { setbacks: one.setbacks, until: one.throttled_until });
+        self.deployments = image.scan::<Service>().flat_map(|service| &service.deployments).map(held).collect();
     }
 
     pub fn deed(&mut self, deed: &Deed) -> Check {
         match &deed.action {
             Action::Count(ended) => {
-                for deployment in ended.iter().filter_map(|ended| ended.failed.as_ref()) {
+                let failed: BTreeSet<&String> = ended.iter().filter_map(|ended| ended.failed.as_ref()).collect();
+                for deployment in failed {
                     self.deployments.entry(deployment.clone()).or_default().fails(deed.at);
                 }
             }
