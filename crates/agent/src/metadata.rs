@@ -14,6 +14,8 @@ use workload::{ContainerSpec, NetworkMode, TaskId, TaskSpec, TaskStatus};
 const ADDRESS: &str = "http://169.254.170.2";
 /// Hexadecimal: 128 bits.
 const PROOF_DIGITS: usize = 32;
+/// Stands in an id where others have the index of a container: neither kind is ever taken for the other.
+const CREDENTIALS: &str = "credentials";
 /// Askers beyond these wait for their turn.
 const WAITING: usize = 64;
 
@@ -28,7 +30,8 @@ pub struct Known {
 
 pub struct Inquiry {
     pub task: TaskId,
-    pub container: usize,
+    /// `None`: about the task only, whichever container asks.
+    pub container: Option<usize>,
     pub answer: oneshot::Sender<Option<Known>>,
 }
 
@@ -45,14 +48,24 @@ impl Metadata {
         (Metadata { ids, inquiries }, inbox)
     }
 
-    /// Whether the id is of this node, of a container that is or was.
+    /// Whether the id is of this node, of a container or a task that is or was.
     pub fn drew(&self, endpoint_id: &str) -> bool {
-        self.ids.read(endpoint_id).is_some()
+        self.ids.read(endpoint_id).is_some() || self.ids.read_credentials(endpoint_id).is_some()
     }
 
     /// `None` for an id that is no container's of this node. An id of another node is told apart without asking anybody.
     pub async fn about(&self, endpoint_id: &str) -> Option<Known> {
         let (task, container) = self.ids.read(endpoint_id)?;
+        self.inquire(task, Some(container)).await
+    }
+
+    /// The task whose containers are told this id to ask for the credentials of its role.
+    pub async fn holder(&self, credentials_id: &str) -> Option<Arc<TaskSpec>> {
+        let task = self.ids.read_credentials(credentials_id)?;
+        self.inquire(task, None).await.map(|known| known.spec)
+    }
+
+    async fn inquire(&self, task: TaskId, container: Option<usize>) -> Option<Known> {
         let (answer, answered) = oneshot::channel();
         self.inquiries.send(Inquiry { task, container, answer }).await.ok()?;
         answered.await.ok().flatten()
@@ -69,7 +82,15 @@ impl EndpointIds {
 
     /// `TASK-INDEX-PROOF`: as on Fargate, where it begins with the task's id too.
     pub fn id(&self, task: &str, container: usize) -> String {
-        let subject = format!("{task}-{container}");
+        self.proven(format!("{task}-{container}"))
+    }
+
+    /// All containers of a task ask under the same one, as with the stock agent.
+    pub fn credentials_id(&self, task: &str) -> String {
+        self.proven(format!("{task}-{CREDENTIALS}"))
+    }
+
+    fn proven(&self, subject: String) -> String {
         let digest = self.digest(&subject).finalize().into_bytes();
         let proof = digest.iter().take(PROOF_DIGITS / 2).fold(String::new(), |mut text, byte| {
             write!(text, "{byte:02x}").expect("a string takes all");
@@ -79,12 +100,22 @@ impl EndpointIds {
     }
 
     fn read(&self, endpoint_id: &str) -> Option<(TaskId, usize)> {
+        let (task, container) = self.subject(endpoint_id)?.rsplit_once('-')?;
+        Some((task.to_owned(), container.parse().ok()?))
+    }
+
+    fn read_credentials(&self, credentials_id: &str) -> Option<TaskId> {
+        let (task, kind) = self.subject(credentials_id)?.rsplit_once('-')?;
+        (kind == CREDENTIALS).then(|| task.to_owned())
+    }
+
+    /// What an id of this node is about.
+    fn subject<'a>(&self, endpoint_id: &'a str) -> Option<&'a str> {
         let (subject, proof) = endpoint_id.rsplit_once('-')?;
         let proof = bytes(proof).filter(|proof| proof.len() == PROOF_DIGITS / 2)?;
         // In constant time.
         self.digest(subject).verify_truncated_left(&proof).ok()?;
-        let (task, container) = subject.rsplit_once('-')?;
-        Some((task.to_owned(), container.parse().ok()?))
+        Some(subject)
     }
 
     fn digest(&self, subject: &str) -> Hmac<Sha256> {
@@ -132,7 +163,19 @@ impl Environment {
         let Some(index) = spec.containers.iter().position(|c| c.name == container.name) else { return vec![] };
         let id = self.ids.id(&spec.id, index);
         let of = |(name, part): (&str, &str)| (name.to_owned(), format!("{base}/{part}/{id}"));
-        [("ECS_CONTAINER_METADATA_URI", "v3"), ("ECS_CONTAINER_METADATA_URI_V4", "v4"), ("ECS_AGENT_URI", "api")].map(of).into()
+        let own =
+            [("ECS_CONTAINER_METADATA_URI", "v3"), ("ECS_CONTAINER_METADATA_URI_V4", "v4"), ("ECS_AGENT_URI", "api")].map(of);
+        let credentials = spec.task_role.is_some().then(|| self.credentials(&base, &spec.id));
+        own.into_iter().chain(credentials).collect()
+    }
+
+    /// SDKs take a relative address to be one of port 80, and the relative one before a full one.
+    fn credentials(&self, base: &str, task: &str) -> (String, String) {
+        let path = format!("/v2/credentials/{}", self.ids.credentials_id(task));
+        match base == ADDRESS {
+            true => ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI".into(), path),
+            false => ("AWS_CONTAINER_CREDENTIALS_FULL_URI".into(), format!("{base}{path}")),
+        }
     }
 }
 
@@ -158,13 +201,24 @@ mod tests {
         }
     }
 
-    fn check(mode: NetworkMode, launch_type: &str, expected: Expect) {
+    #[test]
+    fn where_credentials_are_is_known_to_nobody_who_knows_another_address() {
+        let ids = EndpointIds::new("secret");
+        let (own, credentials) = (ids.id(TASK, 0), ids.credentials_id(TASK));
+        assert_eq!(ids.read_credentials(&credentials).as_deref(), Some(TASK));
+        assert_eq!((ids.read(&credentials), ids.read_credentials(&own)), (None, None));
+        assert_eq!(ids.read_credentials(&own.replace("-0-", "-credentials-")), None);
+        assert_eq!(EndpointIds::new("another").read_credentials(&credentials), None);
+    }
+
+    fn check(mode: NetworkMode, launch_type: &str, role: Option<&str>, expected: Expect) {
         let app = ContainerSpec { name: "app".into(), ..ContainerSpec::default() };
         let spec = TaskSpec {
             id: "t".into(),
             region: "eu-west-1".into(),
             launch_type: launch_type.into(),
             network_mode: mode,
+            task_role: role.map(str::to_owned),
             containers: vec![app.clone()],
             ..TaskSpec::default()
         };
@@ -176,7 +230,7 @@ mod tests {
         let id = environment.ids.id("t", 0);
         let all = environment.defaults(&facts.spec).into_iter().chain(environment.addresses(&facts, &app));
         let text: String = all.map(|(name, value)| format!("{name}={value}\n")).collect();
-        expected.assert_eq(&text.replace(&id, "ID"));
+        expected.assert_eq(&text.replace(&id, "ID").replace(&environment.ids.credentials_id("t"), "CREDENTIALS"));
     }
 
     #[test]
@@ -184,6 +238,7 @@ mod tests {
         check(
             NetworkMode::Bridge,
             "EC2",
+            Some("arn:aws:iam::123456789012:role/web"),
             expect![[r#"
                 AWS_REGION=eu-west-1
                 AWS_DEFAULT_REGION=eu-west-1
@@ -191,22 +246,38 @@ mod tests {
                 ECS_CONTAINER_METADATA_URI=http://169.254.170.2/v3/ID
                 ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/ID
                 ECS_AGENT_URI=http://169.254.170.2/api/ID
+                AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/CREDENTIALS
             "#]],
         );
         check(
             NetworkMode::Host,
             "EXTERNAL",
+            Some("arn:aws:iam::123456789012:role/web"),
             expect![[r#"
             AWS_REGION=eu-west-1
             AWS_DEFAULT_REGION=eu-west-1
             ECS_CONTAINER_METADATA_URI=http://169.254.170.2:8000/v3/ID
             ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2:8000/v4/ID
             ECS_AGENT_URI=http://169.254.170.2:8000/api/ID
+            AWS_CONTAINER_CREDENTIALS_FULL_URI=http://169.254.170.2:8000/v2/credentials/CREDENTIALS
         "#]],
+        );
+        check(
+            NetworkMode::Awsvpc,
+            "",
+            None,
+            expect![[r#"
+                AWS_REGION=eu-west-1
+                AWS_DEFAULT_REGION=eu-west-1
+                ECS_CONTAINER_METADATA_URI=http://169.254.170.2/v3/ID
+                ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/ID
+                ECS_AGENT_URI=http://169.254.170.2/api/ID
+            "#]],
         );
         check(
             NetworkMode::None,
             "FARGATE",
+            Some("arn:aws:iam::123456789012:role/web"),
             expect![[r#"
             AWS_REGION=eu-west-1
             AWS_DEFAULT_REGION=eu-west-1

@@ -8,6 +8,7 @@ use crate::keys::Keys;
 use crate::nodes::{Common, Failures, Listeners, Nodes};
 use crate::references::References;
 use crate::s3::S3;
+use crate::sessions::Sessions;
 use crate::{events, metadata, services};
 use agent::logging::LogDrivers;
 use agent::logging::awslogs::AwsLogs;
@@ -65,6 +66,7 @@ impl Server {
         let backend = patiently(open, |error| error.to_string().contains("another process")).await?;
         let events = events::open(&config.data_dir).context("log events")?;
         let key = seal::open_or_create(&config.data_dir.join("secrets.key"))?;
+        let sessions = Sessions::new(seal::open_or_create(&config.data_dir.join("sessions.key"))?);
         let (plane, writer) = start_plane(&config, &events, &key, backend)?;
         let images = Arc::new(Images::open(&config)?);
         let asked = metadata::bind().await.context("listening for containers that ask about themselves")?;
@@ -77,11 +79,11 @@ impl Server {
             images: Arc::clone(&images),
         };
         let (nodes, failures) = Nodes::start(common).await?;
-        let (nodes, keys) = (Arc::new(nodes), Keys::new(&config));
+        let (nodes, keys) = (Arc::new(nodes), Keys::new(&config, sessions.clone()));
         let server = Arc::new(Server { config, address, plane, keys, images, nodes });
         let (stop, stopped) = watch::channel(false);
         let clock = Arc::clone(server.plane.clock());
-        let endpoint = metadata::Endpoint::new(Arc::clone(&server.nodes), Arc::new(server.plane.clone()), clock);
+        let endpoint = metadata::Endpoint::new(Arc::clone(&server.nodes), Arc::new(server.plane.clone()), sessions, clock);
         tokio::spawn(endpoint.serve(asked, stopped.clone()));
         let http = tokio::spawn(http::serve(listener, Arc::clone(&server), stopped));
         Ok(Running { server, stop, http, writer, failures })

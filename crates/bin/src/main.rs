@@ -16,6 +16,7 @@ mod nodes;
 mod references;
 mod s3;
 mod services;
+mod sessions;
 
 use clap::{Parser, Subcommand};
 use commands::events::Which;

@@ -24,6 +24,7 @@ pub struct Key(Arc<Keys>);
 struct Keys {
     sealing: LessSafeKey,
     nonces: hmac::Key,
+    derived: hmac::Key,
 }
 
 /// Nonce and ciphertext, as base64: what is stored.
@@ -40,8 +41,15 @@ impl Key {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master);
         let derived = |name: &str| hmac::sign(&master, name.as_bytes());
         let sealing = UnboundKey::new(&AES_256_GCM, derived("sealing").as_ref()).expect("32 bytes are a key of AES-256");
-        let nonces = hmac::Key::new(hmac::HMAC_SHA256, derived("nonces").as_ref());
-        Key(Arc::new(Keys { sealing: LessSafeKey::new(sealing), nonces }))
+        let keyed = |name| hmac::Key::new(hmac::HMAC_SHA256, derived(name).as_ref());
+        Key(Arc::new(Keys { sealing: LessSafeKey::new(sealing), nonces: keyed("nonces"), derived: keyed("derived") }))
+    }
+
+    /// A secret that follows from this one and from what it is for: the same each time, and it tells nothing of others.
+    pub fn derived(&self, purpose: &str) -> [u8; KEY_BYTES] {
+        let mut bytes = [0; KEY_BYTES];
+        bytes.copy_from_slice(hmac::sign(&self.0.derived, purpose.as_bytes()).as_ref());
+        bytes
     }
 
     /// `place` is what the value belongs to; it must be given again to open it.
@@ -81,6 +89,11 @@ impl Sealed {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As somebody gives it back, who may have changed it: opening it tells.
+    pub fn from_text(text: &str) -> Sealed {
+        Sealed(text.to_owned())
+    }
 }
 
 impl fmt::Debug for Sealed {
@@ -112,6 +125,13 @@ mod tests {
             assert_eq!(key.open("there", &sealed), Err(Unreadable));
             assert_eq!(self::key(2).open("here", &sealed), Err(Unreadable));
         }
+    }
+
+    #[test]
+    fn what_is_derived_follows_from_key_and_purpose() {
+        assert_eq!(key(1).derived("one"), key(1).derived("one"));
+        assert_ne!(key(1).derived("one"), key(1).derived("other"));
+        assert_ne!(key(1).derived("one"), key(2).derived("one"));
     }
 
     #[test]

@@ -35,15 +35,21 @@ pub struct Identity {
     pub access_key: String,
     pub region: String,
     pub service: String,
-    /// What came along with temporary credentials; whether it fits them is for the caller to say.
+    /// What came along with temporary credentials.
     pub session_token: Option<Secret>,
 }
 
-/// The signer of a request, or why it is not believed. `secret_of` knows the secret of an access key.
-pub fn verify(head: &Parts, body: &[u8], now: Time, secret_of: impl Fn(&str) -> Option<Secret>) -> Result<Identity, Error> {
+/// The signer of a request, or why it is not believed. `secret_of` knows the secret of an access key, given the session token
+/// that came along with it.
+pub fn verify(
+    head: &Parts,
+    body: &[u8],
+    now: Time,
+    secret_of: impl Fn(&str, Option<&Secret>) -> Result<Secret, Error>,
+) -> Result<Identity, Error> {
     let claim = Claim::of(head)?;
     is_current(&claim, now)?;
-    let secret = secret_of(&claim.scope.access_key).ok_or_else(unknown_key)?;
+    let secret = secret_of(&claim.scope.access_key, claim.session_token.as_ref())?;
     let request = canonical::request(head, &claim, body)?;
     if !is_signature_of(&claim, &secret, &request) {
         return Err(invalid(MISMATCH));
@@ -52,7 +58,7 @@ pub fn verify(head: &Parts, body: &[u8], now: Time, secret_of: impl Fn(&str) -> 
         access_key: claim.scope.access_key,
         region: claim.scope.region,
         service: claim.scope.service,
-        session_token: claim.session_token.map(Secret::new),
+        session_token: claim.session_token,
     })
 }
 
@@ -115,8 +121,12 @@ fn incomplete(message: impl Into<String>) -> Error {
     Error::sender("IncompleteSignatureException", message)
 }
 
-fn unknown_key() -> Error {
+pub fn unknown_key() -> Error {
     Error::sender("UnrecognizedClientException", "The security token included in the request is invalid.")
+}
+
+pub fn expired_token() -> Error {
+    Error::sender("ExpiredTokenException", "The security token included in the request is expired")
 }
 
 fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {

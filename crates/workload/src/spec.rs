@@ -65,6 +65,8 @@ pub struct TaskSpec {
     pub pid_mode: Sharing,
     pub ipc_mode: Sharing,
     pub ephemeral_storage_gib: Option<u32>,
+    /// The ARN of the role whose temporary credentials its containers may ask for.
+    pub task_role: Option<String>,
     pub volumes: Vec<VolumeSpec>,
     /// In the order of the definition.
     pub containers: Vec<ContainerSpec>,

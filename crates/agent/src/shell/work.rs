@@ -104,10 +104,11 @@ impl Shell {
 
     /// Whoever asks runs, so what its start was called will be told in a moment.
     fn answer(&mut self) {
-        let (early, due) =
-            std::mem::take(&mut self.early).into_iter().partition(|i| self.engine.is_starting(&i.task, i.container));
+        let is_early = |i: &Inquiry| i.container.is_some_and(|container| self.engine.is_starting(&i.task, container));
+        let (early, due) = std::mem::take(&mut self.early).into_iter().partition(is_early);
         self.early = early;
         for Inquiry { task, container, answer } in due {
+            let container = container.unwrap_or_default();
             let known = self.engine.known(&task).filter(|(spec, _)| container < spec.containers.len());
             // It may have hung up.
             let _ = answer.send(known.map(|(spec, status)| Known { spec, status, container }));

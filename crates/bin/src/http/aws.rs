@@ -2,6 +2,7 @@
 
 use super::body::{self, Body, ReadError};
 use crate::compose::Server;
+use crate::keys::Signer;
 use base::{Rng, limits};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
@@ -9,7 +10,7 @@ use hyper::{Request, Response};
 use kernel::plane::{Reply, Who};
 use std::sync::Arc;
 use wire::route::{self, Route};
-use wire::{Error, Protocol, sigv4};
+use wire::{Error, Protocol};
 
 pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<Body> {
     let request_id = Rng::from_os().uuid();
@@ -38,9 +39,8 @@ async fn run(server: &Server, request: Request<Incoming>, request_id: &str) -> (
 
 async fn call(server: &Server, head: &Parts, target: Route, request_id: &str, body: &[u8]) -> Result<Reply, Error> {
     let now = server.plane.clock().now();
-    let identity = sigv4::verify(head, body, now, |key| server.keys.secret(key))?;
+    let Signer { identity, scope, caller, .. } = server.keys.verify(head, body, now)?;
     identity.must_be_for(target.model)?;
-    let (scope, caller) = (server.keys.scope(&identity), server.keys.caller(&identity));
     let who = Who { scope, caller, request_id: request_id.to_owned() };
     server.plane.answer(target.model, target.operation.name, who, body).await
 }

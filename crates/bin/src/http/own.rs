@@ -21,7 +21,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{broadcast, mpsc, watch};
-use wire::sigv4;
 
 type Answer = Result<Response<Body>, Refusal>;
 
@@ -36,12 +35,12 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         return json(&json!({ "version": env!("CARGO_PKG_VERSION") }));
     }
     let (head, body) = request.into_parts();
-    let identity = match sigv4::verify(&head, &[], server.plane.clock().now(), |key| server.keys.secret(key)) {
-        Ok(identity) if identity.service == "slipway" => identity,
-        Ok(identity) => return plain(StatusCode::FORBIDDEN, format!("signed for {}, not for slipway", identity.service)),
+    let scope = match server.keys.verify(&head, &[], server.plane.clock().now()) {
+        Ok(signer) if signer.is_task => return plain(StatusCode::FORBIDDEN, "tasks have no say over their server"),
+        Ok(signer) if signer.identity.service == "slipway" => signer.scope,
+        Ok(signer) => return plain(StatusCode::FORBIDDEN, format!("signed for {}, not for slipway", signer.identity.service)),
         Err(error) => return plain(StatusCode::FORBIDDEN, error.to_string()),
     };
-    let scope = server.keys.scope(&identity);
     let query = parameters(head.uri.query().unwrap_or_default());
     let (verb, rest) = path.split_once('/').unwrap_or((path, ""));
     let result = match (head.method.as_str(), verb) {

@@ -3,6 +3,7 @@
 //! asking, it does nothing.
 
 mod asks;
+mod credentials;
 mod document;
 mod limit;
 mod protection;
@@ -14,6 +15,7 @@ pub use asks::Asks;
 use crate::http::body::{self, Body};
 use crate::http::{self, plain};
 use crate::nodes::Nodes;
+use crate::sessions::Sessions;
 use agent::{Known, Metadata};
 use asks::Refusal;
 use base::Clock;
@@ -33,6 +35,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use workload::{ContainerPhase, NetworkMode, TaskSpec};
 
+/// What nodes can do because this answers, as the stock agent names it.
+pub const CAPABILITIES: [&str; 2] =
+    ["com.amazonaws.ecs.capability.task-iam-role", "com.amazonaws.ecs.capability.task-iam-role-network-host"];
 /// Largest request body that is read: a PUT of two members.
 const BODY_BYTES: usize = 4096;
 
@@ -45,6 +50,7 @@ pub struct Node {
 pub struct Endpoint {
     pub nodes: Arc<Nodes>,
     pub plane: Arc<dyn Asks>,
+    pub sessions: Sessions,
     pub clock: Arc<dyn Clock>,
     limiter: Mutex<Limiter>,
     readings: Mutex<Readings>,
@@ -56,8 +62,8 @@ pub async fn bind() -> std::io::Result<TcpListener> {
 }
 
 impl Endpoint {
-    pub fn new(nodes: Arc<Nodes>, plane: Arc<dyn Asks>, clock: Arc<dyn Clock>) -> Endpoint {
-        Endpoint { nodes, plane, clock, limiter: Mutex::default(), readings: Mutex::default() }
+    pub fn new(nodes: Arc<Nodes>, plane: Arc<dyn Asks>, sessions: Sessions, clock: Arc<dyn Clock>) -> Endpoint {
+        Endpoint { nodes, plane, sessions, clock, limiter: Mutex::default(), readings: Mutex::default() }
     }
 
     /// Until `stop` changes.
@@ -88,6 +94,14 @@ impl Endpoint {
                 }
                 Some((node, known)) => self.metadata(version, wanted, &node, known).await,
             },
+            Some(Route::Credentials(id)) => {
+                let task = match node {
+                    Some(node) => node.metadata.holder(id).await,
+                    None => None,
+                };
+                let (status, answer) = credentials::answer(&self.sessions, id, task.as_deref(), self.clock.now());
+                document(status, &answer)
+            }
             Some(Route::Protection(id)) => {
                 // Nothing is refused as what it cannot decode is.
                 let body = body::read(incoming, BODY_BYTES).await.unwrap_or_default();

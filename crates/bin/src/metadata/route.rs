@@ -21,12 +21,13 @@ pub enum Wanted {
 pub enum Route<'a> {
     Metadata(Version, &'a str, Wanted),
     Protection(&'a str),
+    Credentials(&'a str),
 }
 
 impl<'a> Route<'a> {
     pub fn id(self) -> &'a str {
         match self {
-            Route::Metadata(_, id, _) | Route::Protection(id) => id,
+            Route::Metadata(_, id, _) | Route::Protection(id) | Route::Credentials(id) => id,
         }
     }
 }
@@ -37,6 +38,8 @@ pub fn route(path: &str) -> Option<Route<'_>> {
     let version = match version {
         "v3" => Version::V3,
         "v4" => Version::V4,
+        // The one address whose id comes last.
+        "v2" if id == "credentials" => return if let [id] = rest[..] { Some(Route::Credentials(id)) } else { None },
         "api" if rest == ["task-protection", "v1", "state"] => return Some(Route::Protection(id)),
         _ => return None,
     };
@@ -83,6 +86,10 @@ mod tests {
             "/v4/ID/task/stats",
             "/v3/ID/task",
             "/api/ID/task-protection/v1/state",
+            "/v2/credentials/ID",
+            "/v2/credentials/",
+            "/v2/credentials",
+            "/v2/metadata",
             "/v4/",
             "/v4/ID/",
             "/v4/ID/tasks",
@@ -100,6 +107,10 @@ mod tests {
             /v4/ID/task/stats: Some(Metadata(V4, "ID", TaskStats))
             /v3/ID/task: Some(Metadata(V3, "ID", Task))
             /api/ID/task-protection/v1/state: Some(Protection("ID"))
+            /v2/credentials/ID: Some(Credentials("ID"))
+            /v2/credentials/: Some(Credentials(""))
+            /v2/credentials: None
+            /v2/metadata: None
             /v4/: Some(Metadata(V4, "", Container))
             /v4/ID/: None
             /v4/ID/tasks: None

@@ -201,6 +201,7 @@ fn settings(Shared { common, range, .. }: &Shared, place: &Place) -> agent::Conf
     settings.file_systems = config.efs.clone();
     settings.log_drivers = common.log_drivers.clone();
     settings.logs = config.data_dir.join("logs");
+    settings.capabilities.extend(metadata::CAPABILITIES.map(str::to_owned));
     settings.references = Arc::clone(&common.references);
     settings.availability_zone.clone_from(&place.zone);
     settings.cpu_units = config.nodes.cpu_units;

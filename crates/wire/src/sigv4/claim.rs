@@ -1,6 +1,6 @@
 //! What a request says about its signature: credential scope, signed headers, date, signature. Nothing of it is believed here.
 
-use super::{ALGORITHM, EXPIRES_SECONDS_MAX, TERMINATOR, canonical, incomplete, invalid};
+use super::{ALGORITHM, EXPIRES_SECONDS_MAX, Secret, TERMINATOR, canonical, incomplete, invalid};
 use crate::Error;
 use base::Time;
 use http::HeaderMap;
@@ -28,7 +28,7 @@ pub struct Claim {
     pub date: String,
     /// Only a presigned request says how long it is good for.
     pub expires_seconds: Option<u64>,
-    pub session_token: Option<String>,
+    pub session_token: Option<Secret>,
     pub is_presigned: bool,
 }
 
@@ -67,7 +67,7 @@ impl Claim {
             signature: fields["Signature"].to_owned(),
             date,
             expires_seconds: None,
-            session_token: text(headers, "x-amz-security-token").map(str::to_owned),
+            session_token: text(headers, "x-amz-security-token").map(Secret::new),
             is_presigned: false,
         })
     }
@@ -91,7 +91,7 @@ impl Claim {
             signature,
             date,
             expires_seconds: parameters.get("X-Amz-Expires").map(|expires| expires_seconds(expires)).transpose()?,
-            session_token: parameters.remove("X-Amz-Security-Token"),
+            session_token: parameters.remove("X-Amz-Security-Token").map(Secret::new),
             is_presigned: true,
         })
     }

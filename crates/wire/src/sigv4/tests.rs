@@ -25,8 +25,8 @@ fn signed() -> Vec<Signed> {
     serde_json::from_str(include_str!("../../tests/data/signed.json")).unwrap()
 }
 
-fn secret_of(key: &str) -> Option<Secret> {
-    (key == KEY).then(|| Secret::new(SECRET))
+fn secret_of(key: &str, _: Option<&Secret>) -> Result<Secret, Error> {
+    if key == KEY { Ok(Secret::new(SECRET)) } else { Err(unknown_key()) }
 }
 
 impl Signed {
@@ -118,8 +118,8 @@ fn edit_authorization(case: &mut Signed, from: &str, to: &str) {
 #[test]
 fn another_secret_or_key_is_refused() {
     let case = &signed()[0];
-    let with = |secret: Option<&str>| verify(&case.head(), case.body.as_bytes(), SIGNED_AT, |_| secret.map(Secret::new));
-    let (wrong, unknown) = (with(Some("wrong")).unwrap_err(), with(None).unwrap_err());
+    let with = |secret: Result<Secret, Error>| verify(&case.head(), case.body.as_bytes(), SIGNED_AT, |_, _| secret.clone());
+    let (wrong, unknown) = (with(Ok(Secret::new("wrong"))).unwrap_err(), with(Err(unknown_key())).unwrap_err());
     assert_eq!((wrong.code.as_str(), wrong.message.as_str()), ("InvalidSignatureException", MISMATCH));
     assert_eq!(unknown.to_string(), "UnrecognizedClientException: The security token included in the request is invalid.");
 }
@@ -167,7 +167,7 @@ fn the_documented_example_verifies() {
             ),
         ],
     );
-    let secret = |_: &str| Some(Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"));
+    let secret = |_: &str, _: Option<&Secret>| Ok(Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"));
     let identity = verify(&head, b"", Time(1_440_938_160_000), secret).unwrap();
     assert_eq!((identity.access_key.as_str(), identity.service.as_str()), ("AKIDEXAMPLE", "iam"));
 }

@@ -10,6 +10,7 @@ mod tests;
 use super::Task;
 use super::overrides::Overrides;
 use api_ecs as api;
+use base::Arn;
 use workload::{NetworkMode, Sharing, TaskSpec, VolumeSource, VolumeSpec};
 
 pub fn compile(task: &Task, definition: &api::TaskDefinition) -> TaskSpec {
@@ -33,6 +34,7 @@ pub fn compile(task: &Task, definition: &api::TaskDefinition) -> TaskSpec {
         pid_mode: sharing(definition.pid_mode.as_ref().map(|mode| mode.as_str())),
         ipc_mode: sharing(definition.ipc_mode.as_ref().map(|mode| mode.as_str())),
         ephemeral_storage_gib: ephemeral_storage_gib(definition, &overrides),
+        task_role: task_role(task, definition, &overrides),
         volumes: definition.volumes.iter().flatten().map(|volume| volume_spec(task, volume)).collect(),
         containers: containers.map(|declared| container::compile(task, definition, declared, &overrides)).collect(),
         created_at: task.created_at,
@@ -60,6 +62,14 @@ fn sharing(mode: Option<&str>) -> Sharing {
 fn ephemeral_storage_gib(definition: &api::TaskDefinition, overrides: &Overrides) -> Option<u32> {
     let declared = definition.ephemeral_storage.as_ref().and_then(|storage| storage.size_in_gib);
     overrides.ephemeral_storage_gib().or(declared).and_then(|size| u32::try_from(size).ok())
+}
+
+/// Definitions may name it only: then it is one of the task's account.
+fn task_role(task: &Task, definition: &api::TaskDefinition, overrides: &Overrides) -> Option<String> {
+    let given = |role: &&str| !role.is_empty();
+    let role = overrides.task_role().filter(given).or(definition.task_role_arn.as_deref().filter(given))?;
+    let own = || Arn { region: String::new(), ..Arn::new(&task.scope, "iam", format!("role/{role}")) }.to_string();
+    Some(if role.starts_with("arn:") { role.to_owned() } else { own() })
 }
 
 fn volume_spec(task: &Task, volume: &api::Volume) -> VolumeSpec {

@@ -26,6 +26,10 @@ impl<'a> Overrides<'a> {
         self.task?.memory.as_deref()
     }
 
+    pub fn task_role(&self) -> Option<&'a str> {
+        self.task?.task_role_arn.as_deref()
+    }
+
     pub fn ephemeral_storage_gib(&self) -> Option<i32> {
         self.task?.ephemeral_storage.as_ref()?.size_in_gib
     }

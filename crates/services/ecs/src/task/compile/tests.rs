@@ -383,3 +383,26 @@ fn fargate_opens_more_files() {
     let own = json!({ "ulimits": [{ "name": "nofile", "softLimit": 10, "hardLimit": 20 }] });
     expect![[r#"[Ulimit { name: "nofile", soft: 10, hard: 20 }]"#]].assert_eq(&format!("{:?}", nofile(own)));
 }
+
+#[test]
+fn the_role_is_the_overriding_one_and_has_an_arn() {
+    let of = |overriding: Option<&str>, declared: Option<&str>| {
+        let overrides = overriding.map(|role| json!({ "taskRoleArn": role }));
+        let task = Task { overrides: overrides.map(|o| serde_json::from_value(o).unwrap()), ..task() };
+        compiled(&task, json!({ "taskRoleArn": declared, "containerDefinitions": [] })).task_role.unwrap_or_default()
+    };
+    let (one, other) = ("arn:aws:iam::123456789012:role/one", "arn:aws:iam::123456789012:role/team/other");
+    let cases = [
+        (None, None, ""),
+        (None, Some(""), ""),
+        (None, Some(one), one),
+        (None, Some("one"), one),
+        (Some(other), None, other),
+        (Some(other), Some(one), other),
+        (Some("team/other"), Some(one), other),
+        (Some(""), Some(one), one),
+    ];
+    for (overriding, declared, expected) in cases {
+        assert_eq!(of(overriding, declared), expected, "{overriding:?} over {declared:?}");
+    }
+}
