@@ -109,9 +109,10 @@ impl Core {
         let changes = tx.changes_since(&start);
         self.driver.hint(&tx, &changes);
         self.driver.settle(&mut Call::internal(now, self.rng.fork()), &mut tx);
+        let before = self.image.clone();
         let kept = self.commit(tx);
         self.again_at = kept.is_err().then_some(now + TRY_AGAIN);
-        let outcome = Outcome { assigns: self.assigns(kept.as_deref().unwrap_or_default()), changes: vec![] };
+        let outcome = Outcome { assigns: self.assigns(&before, kept.as_deref().unwrap_or_default()), changes: vec![] };
         match kept {
             Ok(changes) => {
                 self.words.kept();
@@ -139,9 +140,9 @@ impl Core {
         }
     }
 
-    fn assigns(&mut self, changes: &[Change]) -> Vec<(NodeId, Assign)> {
+    fn assigns(&mut self, before: &Image, changes: &[Change]) -> Vec<(NodeId, Assign)> {
         let Some(workloads) = self.workloads else { return Vec::new() };
-        let mut assigns = self.dispatcher.changed(&workloads, &self.image, changes);
+        let mut assigns = self.dispatcher.changed(&workloads, before, &self.image, changes);
         for node in std::mem::take(&mut self.joining) {
             let assign = self.dispatcher.joined(&workloads, &self.image, &node);
             assigns.push((node, assign));

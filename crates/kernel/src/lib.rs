@@ -19,4 +19,4 @@ pub use plane::Plane;
 pub use reconcile::{Plan, Reconciler};
 pub use service::{Service, Services};
 pub use words::Word;
-pub use workloads::Workloads;
+pub use workloads::{Given, Workloads};

@@ -4,12 +4,19 @@ use crate::Call;
 use store::{Change, Image, Key, Tx};
 use workload::{Desired, NodeFacts, NodeId, Report, TaskSpec};
 
+/// A row that is given to a node.
+pub struct Given {
+    pub node: NodeId,
+    /// As what it is in the node's set: in none any more once the node is done with it.
+    pub desired: Option<Desired>,
+}
+
 /// A table of plain functions, as operations are.
 #[derive(Clone, Copy)]
 pub struct Workloads {
-    /// Which node's set a change may alter.
-    pub concerns: fn(&Image, &Change) -> Option<NodeId>,
-    /// What the node must have now: row keys with their desired state, in a stable order.
+    /// Where a changed row stands in the sets, if it is one for nodes.
+    pub given: fn(&Image, &Change) -> Option<Given>,
+    /// What the node must have now: row keys with their desired state.
     pub assigned: fn(&Image, &NodeId) -> Vec<(Key, Desired)>,
     /// The row as the node sees it. Pure, and the same for the life of the row but for `desired`.
     pub compile: fn(&Image, &Key) -> Option<TaskSpec>,

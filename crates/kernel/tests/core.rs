@@ -110,7 +110,7 @@ const fn modelled(name: &'static str) -> OperationModel {
 
 /// A node is a counter, too: 100 while it is connected, else 200, and 300 when it has reported.
 const NODES: Workloads = Workloads {
-    concerns: |_, _| None,
+    given: |_, _| None,
     assigned: |_, _| Vec::new(),
     compile: |_, _| None,
     connected: |image| image.scan::<Counter>().filter(|one| one.value == 100).map(|one| one.name.clone()).collect(),

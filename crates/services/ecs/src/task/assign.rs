@@ -2,19 +2,18 @@
 
 use super::{Task, compile, report};
 use crate::node;
-use kernel::Workloads;
+use kernel::{Given, Workloads};
 use store::{Change, Image, Key, Record};
 use workload::{Desired, NodeId, TaskSpec};
 
 pub fn workloads() -> Workloads {
     let (connected, joined, left, gone) = (node::connected, node::joined, node::left, node::stopped);
-    Workloads { concerns, assigned, compile, connected, joined, left, gone, report: report::report }
+    Workloads { given, assigned, compile, connected, joined, left, gone, report: report::report }
 }
 
-/// A task that is gone was STOPPED before, and no longer in any set.
-fn concerns(image: &Image, change: &Change) -> Option<NodeId> {
+fn given(image: &Image, change: &Change) -> Option<Given> {
     let task = image.get::<Task>(change.key.as_str()).filter(|_| change.table == Task::TABLE)?;
-    task.node.clone()
+    Some(Given { node: task.node.clone()?, desired: (!task.is_stopped()).then_some(task.desired) })
 }
 
 fn assigned(image: &Image, node: &NodeId) -> Vec<(Key, Desired)> {

@@ -146,6 +146,16 @@ fn a_task_its_node_does_not_have_is_lost_once_the_node_was_told() {
 }
 
 #[test]
+fn a_node_is_rid_of_a_task_that_is_forgotten_as_it_stops() {
+    let (mut plane, arn) = plane();
+    plane.write(|tx| crate::task::set_stopped_task_retention(tx, Duration::ZERO));
+    plane.ok("StopTask", json!({ "task": arn }));
+    assert_eq!(plane.sent["n1"].tasks.len(), 1);
+    plane.report("n1", obedient);
+    assert_eq!((plane.core.image().len::<crate::task::Task>(), plane.sent["n1"].tasks.len()), (0, 0));
+}
+
+#[test]
 fn a_restarted_plane_and_a_returning_node_go_on() {
     let (mut plane, arn) = plane();
     plane.report("n1", obedient);
