@@ -37,7 +37,7 @@ fn fleet(nodes: usize, full: u32) -> Vec<(Node, Ledger)> {
 fn take(ledger: &mut Ledger) {
     ledger.cpu_units += 256;
     ledger.memory_mib += 512;
-    *ledger.groups.entry(GROUP.to_owned()).or_default() += 1;
+    *ledger.groups.entry(GROUP.into()).or_default() += 1;
 }
 
 fn candidates(fleet: &[(Node, Ledger)]) -> Vec<Candidate<'_>> {

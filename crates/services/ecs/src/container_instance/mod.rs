@@ -67,5 +67,8 @@ impl Record for ContainerInstance {
 
     fn indexes(&self, index: &mut Index) {
         index.add("node", &self.node);
+        if self.draining {
+            index.add("draining", format!("{}/{}", self.scope, self.cluster));
+        }
     }
 }

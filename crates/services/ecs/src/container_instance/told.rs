@@ -39,8 +39,8 @@ pub fn put(call: &mut Call, tx: &mut Tx, instance: ContainerInstance) {
     tx.put(instance.clone());
     // It may be a place now that it was not.
     freed::note(tx);
-    if let Some(digest) = news(tx, &instance) {
-        tell(call, tx, &instance, digest);
+    if let Some(news) = news(tx, &instance) {
+        tell(call, tx, &instance, news);
     }
 }
 
@@ -54,16 +54,17 @@ pub fn forget(call: &mut Call, tx: &mut Tx, instance: &ContainerInstance) {
     tx.delete::<Told>(key.as_str());
 }
 
-/// The digest of what is to be told.
-fn news(image: &Image, instance: &ContainerInstance) -> Option<String> {
-    let digest = ContainerInstanceDetail::of(instance, image).digest();
+/// What is to be told, if that is another thing than was told last.
+fn news(image: &Image, instance: &ContainerInstance) -> Option<Tell> {
+    let detail = ContainerInstanceDetail::of(instance, image);
+    let digest = detail.digest();
     let told = image.get::<Told>(instance.key().as_str());
-    told.is_none_or(|told| told.digest != digest).then_some(digest)
+    told.is_none_or(|told| told.digest != digest).then_some(Tell { detail, digest })
 }
 
-fn tell(call: &mut Call, tx: &mut Tx, instance: &ContainerInstance, digest: String) {
+fn tell(call: &mut Call, tx: &mut Tx, instance: &ContainerInstance, news: Tell) {
     let version = version(tx, instance) + 1;
-    let detail = ContainerInstanceDetail::of(instance, tx);
+    let Tell { detail, digest } = news;
     container_instance_state_change(call, tx, instance, &detail, version);
     let ContainerInstance { scope, cluster, id, .. } = instance.clone();
     tx.put(Told { scope, cluster, id, version, digest });
@@ -74,7 +75,8 @@ pub struct Telling;
 
 #[derive(Debug, PartialEq)]
 pub struct Tell {
-    pub digest: String,
+    detail: ContainerInstanceDetail,
+    digest: String,
 }
 
 impl Reconciler for Telling {
@@ -96,13 +98,13 @@ impl Reconciler for Telling {
     }
 
     fn decide(image: &Image, key: &Key, _now: base::Time) -> Plan<Tell> {
-        let digest = image.get::<ContainerInstance>(key.as_str()).and_then(|instance| news(image, instance));
-        Plan::act(digest.map(|digest| Tell { digest }).into_iter().collect())
+        let news = image.get::<ContainerInstance>(key.as_str()).and_then(|instance| news(image, instance));
+        Plan::act(news.into_iter().collect())
     }
 
     fn apply(call: &mut Call, tx: &mut Tx, key: &Key, action: Tell) {
         let instance = tx.get::<ContainerInstance>(key.as_str()).cloned();
         let instance = instance.expect("what is decided about is there");
-        tell(call, tx, &instance, action.digest);
+        tell(call, tx, &instance, action);
     }
 }

@@ -6,6 +6,7 @@ use super::{Node, freed};
 use crate::task::{Claim, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use store::{Image, Key, Record, Tx};
 use workload::NodeFacts;
 
@@ -19,8 +20,9 @@ pub struct Ledger {
     pub ports_tcp: BTreeSet<u16>,
     pub ports_udp: BTreeSet<u16>,
     pub tasks: u32,
-    /// How many tasks of each group, by `group_key`: what spread, distinctInstance and task:group ask.
-    pub groups: BTreeMap<String, u32>,
+    /// How many tasks of each group, by `group_key`: what spread, distinctInstance and task:group ask. Every task makes
+    /// another ledger, which shares the keys with the one before.
+    pub groups: BTreeMap<Arc<str>, u32>,
 }
 
 impl Record for Ledger {
@@ -70,7 +72,7 @@ impl Ledger {
         self.ports_tcp.extend(&task.claim.ports_tcp);
         self.ports_udp.extend(&task.claim.ports_udp);
         self.tasks += 1;
-        *self.groups.entry(task.group_key()).or_default() += 1;
+        *self.groups.entry(task.group_key().into()).or_default() += 1;
     }
 
     fn remove(&mut self, task: &Task) {
@@ -85,8 +87,8 @@ impl Ledger {
         })();
         assert!(has_ports, "the ports of task {} are in its node's ledger", task.id);
         match left.expect("what a task took is in its node's ledger") {
-            0 => self.groups.remove(&key),
-            left => self.groups.insert(key, left),
+            0 => self.groups.remove(key.as_str()),
+            left => self.groups.insert(key.into(), left),
         };
     }
 }

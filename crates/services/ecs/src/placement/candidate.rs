@@ -5,6 +5,7 @@ use super::constraint::Facts;
 use crate::container_instance::ContainerInstance;
 use crate::node::{Ledger, Node};
 use base::Time;
+use std::ops::Bound;
 
 #[derive(Clone, Copy)]
 pub struct Candidate<'a> {
@@ -71,7 +72,8 @@ impl Facts for WithBatch<'_> {
         if self.already > 0 && is_such(group) {
             return true;
         }
-        let theirs = self.candidate.ledger.groups.range(cluster.to_owned()..).map(|(key, _)| key);
+        let theirs =
+            self.candidate.ledger.groups.range::<str, _>((Bound::Included(cluster), Bound::Unbounded)).map(|(key, _)| key);
         let mut theirs = theirs.take_while(|key| key.starts_with(cluster));
         theirs.any(|key| is_such(&key[cluster.len()..]))
     }

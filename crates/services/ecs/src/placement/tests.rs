@@ -168,7 +168,7 @@ fn any_host(rng: &mut Rng) -> Host {
         host.ledger.groups.insert(GROUP.into(), 1 + rng.below(3) as u32);
     }
     if rng.chance(20) {
-        host.ledger.groups.insert(GROUP.replace("web", "db"), 1);
+        host.ledger.groups.insert(GROUP.replace("web", "db").into(), 1);
         host.ledger.ports_tcp.insert(80);
     }
     host

@@ -4,8 +4,8 @@ use super::Deployment;
 use crate::task::{Last, Task};
 use api_ecs as api;
 use base::Time;
+use std::collections::BTreeSet;
 use std::time::Duration;
-use store::Image;
 use workload::{Desired, Health as Said};
 
 /// One task that is not over, or whose end nobody has drawn conclusions from.
@@ -123,7 +123,14 @@ impl Checks {
     }
 }
 
-pub fn member<'a>(image: &Image, task: &'a Task, deployments: &[Deployment], checks: &[Checks], now: Time) -> Member<'a> {
+/// `draining` are the ids of instances.
+pub fn member<'a>(
+    task: &'a Task,
+    deployments: &[Deployment],
+    checks: &[Checks],
+    draining: &BTreeSet<&str>,
+    now: Time,
+) -> Member<'a> {
     let theirs = task.member.as_ref().map(|member| &member.deployment);
     let deployment = deployments.iter().position(|deployment| Some(&deployment.id) == theirs);
     let unknown = Checks::default();
@@ -133,7 +140,7 @@ pub fn member<'a>(image: &Image, task: &'a Task, deployments: &[Deployment], che
         deployment,
         phase: phase(task, checks),
         health: checks.health(task, now),
-        is_draining: super::situation::is_draining(image, task),
+        is_draining: task.container_instance.as_deref().is_some_and(|instance| draining.contains(instance)),
         protected_until: task.protected_until.filter(|_| task.is_protected(now)),
         is_extra: task.member.as_ref().is_some_and(|member| member.is_extra),
         zone: task.availability_zone.as_deref().unwrap_or_default(),

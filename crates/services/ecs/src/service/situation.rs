@@ -5,13 +5,14 @@ use super::members::{self, Checks, Health, Member, Phase};
 use super::pin::{self, Digests};
 use super::{Deployment, Rollout, Service, Status, pace, rebalance};
 use crate::cluster::Cluster;
-use crate::container_instance::{self, ContainerInstance};
+use crate::container_instance::ContainerInstance;
 use crate::node::Freed;
 use crate::service_deployment::{self, ServiceDeployment};
 use crate::task::Task;
 use crate::{cluster, task_definition};
 use api_ecs as api;
 use base::Time;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::Image;
 
@@ -44,7 +45,8 @@ impl<'a> Situation<'a> {
     pub fn of(image: &'a Image, service: &'a Service, now: Time) -> Situation<'a> {
         let checks: Vec<Checks> = service.deployments.iter().map(|deployment| checks(image, service, deployment)).collect();
         let tasks = image.by::<Task>("service", service.path());
-        let members = tasks.map(|task| members::member(image, task, &service.deployments, &checks, now)).collect();
+        let draining = draining(image, service);
+        let members = tasks.map(|task| members::member(task, &service.deployments, &checks, &draining, now)).collect();
         let mut situation = Situation {
             service,
             now,
@@ -156,13 +158,10 @@ fn change<'a>(image: &'a Image, service: &Service, primary: &Deployment) -> Opti
     image.get(key.as_str())
 }
 
-pub fn instance_of<'a>(image: &'a Image, task: &Task) -> Option<&'a ContainerInstance> {
-    let id = task.container_instance.as_ref()?;
-    image.get(container_instance::key(&task.scope, &task.cluster, id).as_str())
-}
-
-pub fn is_draining(image: &Image, task: &Task) -> bool {
-    instance_of(image, task).is_some_and(|instance| instance.draining)
+/// The DRAINING instances of its cluster.
+fn draining<'a>(image: &'a Image, service: &Service) -> BTreeSet<&'a str> {
+    let cluster = format!("{}/{}", service.scope, service.cluster);
+    image.by::<ContainerInstance>("draining", cluster).map(|instance| instance.id.as_str()).collect()
 }
 
 pub fn cluster_of<'a>(image: &'a Image, service: &Service) -> Option<&'a Cluster> {

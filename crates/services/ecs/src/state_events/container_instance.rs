@@ -13,7 +13,7 @@ use store::{Image, Tx};
 use workload::NodeFacts;
 
 /// All but what differs from one event to the next in any case.
-#[derive(Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
     agent_connected: bool,

@@ -84,6 +84,8 @@ impl History {
             self.entries.drain(FIRST_KEPT..FIRST_KEPT + excess);
             self.left_out += excess as u64;
         }
+        // There are as many histories as tasks, and most of them are short.
+        self.entries.shrink_to_fit();
     }
 }
 
