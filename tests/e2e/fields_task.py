@@ -10,6 +10,8 @@ from tasks import STAY
 
 AWSVPC = {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}}
 ROLE = "arn:aws:iam::123456789012:role/one"
+# The role whose credentials a container gets.
+WHOSE = "wget -qO- http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI | cut -d'\"' -f4"
 
 
 def group_has(v1, v1_value, v2, v2_value):
@@ -95,8 +97,9 @@ TASK = [
     Row("runtimePlatform", "the node's own", Says("x86_64"), "uname -m",
         task={"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}}),
     Row("runtimePlatform.cpuArchitecture", "one that no node has", Unplaced("ATTRIBUTE"), task={"runtimePlatform": {"cpuArchitecture": "ARM64"}}),
-    Row("taskRoleArn", "whose credentials come with a later release", Unplaced("ATTRIBUTE"), task={"taskRoleArn": ROLE}),
-    Row("executionRoleArn", "is described; nothing needs it yet", Kept(
+    Row("taskRoleArn", "containers find its temporary credentials where SDKs look; no policy is evaluated yet (metadata.md)", Says(ROLE), WHOSE,
+        task={"taskRoleArn": ROLE}),
+    Row("executionRoleArn", "is described; secrets need one, and its policies are not evaluated", Kept(
         lambda task, answer: answer["taskDefinition"]["executionRoleArn"] == ROLE), "exit 0", task={"executionRoleArn": ROLE}),
     Row("tags", "are described", Kept(lambda task, answer: answer["tags"] == [{"key": "one", "value": "1"}]), "exit 0",
         task={"tags": [{"key": "one", "value": "1"}]}),
@@ -132,9 +135,10 @@ OVERRIDES = [
     Row("ephemeralStorage", "is described, and not yet a limit", Kept(lambda task, answer: task["ephemeralStorage"] == {"sizeInGiB": 40}), "exit 0", {}, (),
         {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"},
         {"launchType": "FARGATE", **AWSVPC, "overrides": {"ephemeralStorage": {"sizeInGiB": 40}}}),
-    Row("taskRoleArn executionRoleArn", "are described; nothing needs them yet", Kept(
-        lambda task, answer: (task["overrides"]["taskRoleArn"], task["overrides"]["executionRoleArn"]) == (ROLE, ROLE)), "exit 0",
-        run={"overrides": {"taskRoleArn": ROLE, "executionRoleArn": ROLE}}),
+    Row("taskRoleArn", "in place of the definition's", Says(ROLE), WHOSE, task={"taskRoleArn": "other"},
+        run={"overrides": {"taskRoleArn": ROLE}}),
+    Row("executionRoleArn", "is described; secrets need one, and its policies are not evaluated", Kept(
+        lambda task, answer: task["overrides"]["executionRoleArn"] == ROLE), "exit 0", run={"overrides": {"executionRoleArn": ROLE}}),
     Row("inferenceAcceleratorOverrides", "which AWS has ended", Kept(lambda task, answer: "inferenceAcceleratorOverrides" in task["overrides"]), "exit 0", run={"overrides": {
         "inferenceAcceleratorOverrides": [{"deviceName": "one", "deviceType": "eia1.medium"}]}}),
 ]

@@ -25,7 +25,7 @@ impl Asks for Plane {
         let request_id = Rng::from_os().uuid();
         let refused = |error| Refusal { error, request_id: request_id.clone() };
         let arn: Arn = task.arn.parse().map_err(|_| refused(wire::Error::internal()))?;
-        // Roles of tasks are not kept yet: the account itself asks.
+        // The account asks, not the task's role: no policy is evaluated that would tell them apart.
         let caller = Caller { access_key: String::new(), arn: format!("arn:{}:iam::{}:root", arn.partition, arn.account) };
         let who = Who { scope: Scope::new(arn.account, arn.region), caller, request_id: request_id.clone() };
         let body = input.to_string();
