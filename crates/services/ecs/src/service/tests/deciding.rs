@@ -81,7 +81,8 @@ fn deployment(wants: &str, word: &str) -> Option<Deployment> {
     };
     let failed_tasks = number(wants, "failures").filter(|_| rollout == Rollout::InProgress).unwrap_or_default() as u32;
     let throttled = number(wants, "throttled").map(|seconds| NOW + std::time::Duration::from_secs(seconds as u64));
-    let throttled_until = throttled.filter(|_| rollout == Rollout::InProgress);
+    let is_primary = wants.split_whitespace().find(|word| word.starts_with('v')) == Some(word);
+    let throttled_until = throttled.filter(|_| is_primary);
     let healthy_at = Some(NOW);
     Some(Deployment { id: id.into(), rollout, failed_tasks, throttled_until, healthy_at, ..Deployment::default() })
 }
@@ -306,6 +307,7 @@ fn zones_are_evened_out_in_a_steady_state_by_one_task_at_a_time() {
     let uneven = "a:v1:H@z1/i1 b:v1:H@z1/i1 c:v1:H@z1/i2";
     check("desired=3 zones=z1,z2 steady v1=done", uneven, expect!["say is not AZ balanced with 3 ta…; start v1 in z2"]);
     check("desired=3 max=100 zones=z1,z2 steady v1=done", uneven, expect!["look again in 21600 s"]);
+    check("desired=3 throttled=8 zones=z1,z2 steady v1=done", uneven, expect!["look again in 8 s"]);
     check("desired=3 zones=z1,z2 v1=done", uneven, expect!["Steady"]);
     check("desired=3 steady v1=done", uneven, expect!["look again in 21600 s"]);
     let with = |extra: &str| format!("{uneven} d:v1:{extra}@z2/i3");
