@@ -22,7 +22,7 @@ fn main() {
     let mut numbers = arguments.iter().filter_map(|argument| argument.parse::<usize>().ok());
     let mut number = |default| numbers.next().unwrap_or(default);
     let (services, tasks, nodes) = (number(1000), number(1000), number(5000));
-    let mut core = plane::plane(backend(file.as_deref()), nodes, 4096, 8192);
+    let mut core = plane::plane(backend(file.as_deref()), nodes);
     let started = Instant::now();
     let mut slowest = Duration::ZERO;
     for service in 0..services {

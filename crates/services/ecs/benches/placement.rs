@@ -14,7 +14,9 @@ const TASKS: usize = 10_000;
 const GROUP: &str = "123456789012/us-east-1/default/family:web";
 
 /// Room for twenty tasks each, `full` percent of it taken.
-fn fleet(nodes: usize, full: u32) -> Vec<(Node, Ledger)> {
+type Host = (Node, Ledger, BTreeMap<String, u32>);
+
+fn fleet(nodes: usize, full: u32) -> Vec<Host> {
     let node = |index: usize| {
         let zone = ["a", "b", "c"][index % 3].to_owned();
         let facts = NodeFacts {
@@ -27,21 +29,21 @@ fn fleet(nodes: usize, full: u32) -> Vec<(Node, Ledger)> {
             ]),
             ..NodeFacts::default()
         };
-        let mut ledger = Ledger::default();
-        (0..20 * full / 100).for_each(|_| take(&mut ledger));
-        (Node { facts, connected: true }, ledger)
+        let mut host = (Node { facts, connected: true }, Ledger::default(), BTreeMap::new());
+        (0..20 * full / 100).for_each(|_| take(&mut host));
+        host
     };
     (0..nodes).map(node).collect()
 }
 
-fn take(ledger: &mut Ledger) {
+fn take((_, ledger, groups): &mut Host) {
     ledger.cpu_units += 256;
     ledger.memory_mib += 512;
-    *ledger.groups.entry(GROUP.into()).or_default() += 1;
+    *groups.entry(GROUP.to_owned()).or_default() += 1;
 }
 
-fn candidates(fleet: &[(Node, Ledger)]) -> Vec<Candidate<'_>> {
-    fleet.iter().map(|(node, ledger)| Candidate { node, ledger, instance: None, running_tasks: 0 }).collect()
+fn candidates(fleet: &[Host]) -> Vec<Candidate<'_>> {
+    fleet.iter().map(|(node, ledger, groups)| Candidate { node, ledger, groups, instance: None, running_tasks: 0 }).collect()
 }
 
 fn request(strategies: &[Strategy], count: usize) -> Request {
@@ -93,12 +95,12 @@ fn calls(c: &mut Criterion) {
     }
 }
 
-fn fill(fleet: &mut [(Node, Ledger)], request: &Request) {
+fn fill(fleet: &mut [Host], request: &Request) {
     let mut rng = Rng::from_seed(1);
     for _ in 0..TASKS / request.count {
         let chosen = place(request, &candidates(fleet), &mut rng).chosen;
         assert_eq!(chosen.len(), request.count);
-        chosen.into_iter().for_each(|index| take(&mut fleet[index].1));
+        chosen.into_iter().for_each(|index| take(&mut fleet[index]));
     }
 }
 

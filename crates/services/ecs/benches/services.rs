@@ -29,8 +29,11 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let core = plane::plane(Box::new(Mem::new()), NODES, 1 << 20, 1 << 30);
-        World { core, now: NOW, unanswered: BTreeMap::new() }
+        let core = plane::plane(Box::new(Mem::new()), NODES);
+        let mut world = World { core, now: NOW, unanswered: BTreeMap::new() };
+        (0..NODES).map(plane::facts).for_each(|facts| world.core.hear(facts.id.clone(), Word::Joined(facts)));
+        world.group(Vec::new());
+        world
     }
 
     fn call(&mut self, operation: &str, body: &str) -> Vec<Change> {

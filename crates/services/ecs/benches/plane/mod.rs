@@ -16,11 +16,10 @@ pub fn scope() -> Scope {
     Scope::new("123456789012", "us-east-1")
 }
 
-/// All nodes have said hello, and there is a task definition `job`.
-pub fn plane(backend: Box<dyn Backend>, nodes: usize, cpu_units: u32, memory_mib: u64) -> Core {
+/// All nodes are connected, but nobody is there to be sent what they are to run; and there is a task definition `job`.
+pub fn plane(backend: Box<dyn Backend>, nodes: usize) -> Core {
     let services = Arc::new(Services::new(vec![ecs::service()]));
     let mut core = Core::open(services, backend, Rng::from_seed(1)).expect("rows can be read");
-    let facts = |index| NodeFacts { cpu_units, memory_mib, ..facts(index) };
     let joining: Vec<Work> = (0..nodes).map(|index| joins(facts(index))).collect();
     run(&mut core, NOW, joining);
     let definition = r#"{"family":"job","containerDefinitions":[{"name":"app","image":"app","cpu":1,"memory":4}]}"#;
@@ -36,11 +35,13 @@ fn joins(facts: NodeFacts) -> Work {
     })
 }
 
-fn facts(index: usize) -> NodeFacts {
+pub fn facts(index: usize) -> NodeFacts {
     NodeFacts {
         id: format!("i-{index:017}"),
         account: scope().account,
         region: scope().region,
+        cpu_units: 4096,
+        memory_mib: 8192,
         availability_zone: ["us-east-1a", "us-east-1b", "us-east-1c"][index % 3].into(),
         ..NodeFacts::default()
     }

@@ -6,7 +6,6 @@ use super::{Node, freed};
 use crate::task::{Claim, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use store::{Image, Key, Record, Tx};
 use workload::NodeFacts;
 
@@ -20,9 +19,6 @@ pub struct Ledger {
     pub ports_tcp: BTreeSet<u16>,
     pub ports_udp: BTreeSet<u16>,
     pub tasks: u32,
-    /// How many tasks of each group, by `group_key`: what spread, distinctInstance and task:group ask. Every task makes
-    /// another ledger, which shares the keys with the one before.
-    pub groups: BTreeMap<Arc<str>, u32>,
 }
 
 impl Record for Ledger {
@@ -47,10 +43,6 @@ pub enum Shortage {
 }
 
 impl Ledger {
-    pub fn tasks_of_group(&self, group_key: &str) -> u32 {
-        self.groups.get(group_key).copied().unwrap_or_default()
-    }
-
     /// Whether one more such claim fits after `already` of them that this ledger does not have yet.
     pub fn check(&self, facts: &NodeFacts, claim: &Claim, already: u32) -> Result<(), Shortage> {
         let times = u64::from(already) + 1;
@@ -72,24 +64,20 @@ impl Ledger {
         self.ports_tcp.extend(&task.claim.ports_tcp);
         self.ports_udp.extend(&task.claim.ports_udp);
         self.tasks += 1;
-        *self.groups.entry(task.group_key().into()).or_default() += 1;
     }
 
     fn remove(&mut self, task: &Task) {
-        let (claim, key) = (&task.claim, task.group_key());
+        let claim = &task.claim;
         let has_ports = claim.ports_tcp.iter().all(|port| self.ports_tcp.remove(port))
             & claim.ports_udp.iter().all(|port| self.ports_udp.remove(port));
         let left = (|| {
             self.cpu_units = self.cpu_units.checked_sub(claim.cpu_units)?;
             self.memory_mib = self.memory_mib.checked_sub(claim.memory_mib)?;
             self.tasks = self.tasks.checked_sub(1)?;
-            self.tasks_of_group(&key).checked_sub(1)
+            Some(())
         })();
         assert!(has_ports, "the ports of task {} are in its node's ledger", task.id);
-        match left.expect("what a task took is in its node's ledger") {
-            0 => self.groups.remove(key.as_str()),
-            left => self.groups.insert(key.into(), left),
-        };
+        left.expect("what a task took is in its node's ledger");
     }
 }
 

@@ -4,17 +4,50 @@ use super::Request;
 use super::constraint::Facts;
 use crate::container_instance::ContainerInstance;
 use crate::node::{Ledger, Node};
+use crate::task::Task;
 use base::Time;
-use std::ops::Bound;
+use std::collections::BTreeMap;
+use store::Image;
 
 #[derive(Clone, Copy)]
 pub struct Candidate<'a> {
     pub node: &'a Node,
     pub ledger: &'a Ledger,
+    pub groups: &'a dyn Groups,
     /// The node's registration in the cluster; FARGATE tasks do without one.
     pub instance: Option<&'a ContainerInstance>,
     /// RUNNING tasks of the cluster on it; counted only where an expression asks.
     pub running_tasks: u32,
+}
+
+/// What groups the tasks of a node belong to that are not STOPPED: what spread, distinctInstance and task:group ask. Counted by
+/// an index over the tasks: a ledger that held them would grow with each service, and be written with each task.
+pub trait Groups {
+    fn tasks(&self, node: &str, group_key: &str) -> u32;
+    /// Whether there is such a group among those of `account/region/cluster/`.
+    fn any(&self, node: &str, cluster: &str, is_such: &mut dyn FnMut(&str) -> bool) -> bool;
+}
+
+impl Groups for Image {
+    fn tasks(&self, node: &str, group_key: &str) -> u32 {
+        self.count_by::<Task>("group", format_args!("{node}/{group_key}")) as u32
+    }
+
+    fn any(&self, node: &str, cluster: &str, is_such: &mut dyn FnMut(&str) -> bool) -> bool {
+        let keys = self.by::<Task>("node", node).map(Task::group_key);
+        keys.filter_map(|key| key.strip_prefix(cluster).map(str::to_owned)).any(|group| is_such(&group))
+    }
+}
+
+/// Of one node.
+impl Groups for BTreeMap<String, u32> {
+    fn tasks(&self, _node: &str, group_key: &str) -> u32 {
+        self.get(group_key).copied().unwrap_or_default()
+    }
+
+    fn any(&self, _node: &str, cluster: &str, is_such: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.keys().filter_map(|key| key.strip_prefix(cluster)).any(is_such)
+    }
 }
 
 impl Candidate<'_> {
@@ -27,7 +60,7 @@ impl Candidate<'_> {
     }
 
     pub fn group_tasks(&self, request: &Request) -> u32 {
-        self.ledger.tasks_of_group(&request.group_key)
+        self.groups.tasks(&self.node.facts.id, &request.group_key)
     }
 
     /// With `already` tasks of the request on it.
@@ -72,10 +105,7 @@ impl Facts for WithBatch<'_> {
         if self.already > 0 && is_such(group) {
             return true;
         }
-        let theirs =
-            self.candidate.ledger.groups.range::<str, _>((Bound::Included(cluster), Bound::Unbounded)).map(|(key, _)| key);
-        let mut theirs = theirs.take_while(|key| key.starts_with(cluster));
-        theirs.any(|key| is_such(&key[cluster.len()..]))
+        self.candidate.groups.any(&self.candidate.node.facts.id, cluster, is_such)
     }
 }
 

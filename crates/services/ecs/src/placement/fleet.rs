@@ -60,7 +60,7 @@ impl Fleet for Instances<'_> {
 /// One instance, whatever its state. One whose node is unknown is as good as disconnected.
 pub fn candidate<'a>(image: &'a Image, instance: &'a ContainerInstance) -> Candidate<'a> {
     let node = image.get::<Node>(&instance.node).unwrap_or(&GONE);
-    Candidate { node, ledger: ledger(image, node), instance: Some(instance), running_tasks: 0 }
+    Candidate { node, ledger: ledger(image, node), groups: image, instance: Some(instance), running_tasks: 0 }
 }
 
 /// Every node that could take a FARGATE task: such tasks know no container instance.
@@ -72,7 +72,7 @@ pub fn nodes(image: &Image) -> Vec<Candidate<'_>> {
 
 /// Connected or not.
 pub fn every_node(image: &Image) -> Vec<Candidate<'_>> {
-    let candidate = |node| Candidate { node, ledger: ledger(image, node), instance: None, running_tasks: 0 };
+    let candidate = |node| Candidate { node, ledger: ledger(image, node), groups: image, instance: None, running_tasks: 0 };
     image.scan::<Node>().map(candidate).collect()
 }
 

@@ -12,7 +12,7 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 
-pub use candidate::Candidate;
+pub use candidate::{Candidate, Groups};
 pub use fit::Reason;
 pub use fleet::Fleet;
 pub use request::{Field, Request, Resource, Rule, Strategy, Wanted};

@@ -14,17 +14,19 @@ const GROUP: &str = "123456789012/us-east-1/default/family:web";
 struct Host {
     node: Node,
     ledger: Ledger,
+    groups: BTreeMap<String, u32>,
 }
 
 impl Host {
     fn candidate(&self) -> Candidate<'_> {
-        Candidate { node: &self.node, ledger: &self.ledger, instance: None, running_tasks: 0 }
+        Candidate { node: &self.node, ledger: &self.ledger, groups: &self.groups, instance: None, running_tasks: 0 }
     }
 }
 
 /// `zone=a cpu=1024 memory=1024 used-cpu=512 used-memory=0 group=2`
 fn host(text: &str) -> Host {
-    let mut host = Host { node: Node { connected: true, ..Node::default() }, ledger: Ledger::default() };
+    let node = Node { connected: true, ..Node::default() };
+    let mut host = Host { node, ledger: Ledger::default(), groups: BTreeMap::new() };
     let facts = &mut host.node.facts;
     (facts.cpu_units, facts.memory_mib) = (1024, 1024);
     for (name, value) in text.split_whitespace().filter_map(|pair| pair.split_once('=')) {
@@ -34,7 +36,7 @@ fn host(text: &str) -> Host {
             "memory" => facts.memory_mib = u64::from(number()),
             "used-cpu" => host.ledger.cpu_units = number(),
             "used-memory" => host.ledger.memory_mib = u64::from(number()),
-            "group" => drop(host.ledger.groups.insert(GROUP.into(), number())),
+            "group" => drop(host.groups.insert(GROUP.into(), number())),
             "port" => drop(host.ledger.ports_tcp.insert(number() as u16)),
             _ => drop(facts.attributes.insert(name.into(), Some(value.into()))),
         }
@@ -165,10 +167,10 @@ fn any_host(rng: &mut Rng) -> Host {
     host.ledger.cpu_units = 128 * rng.below(u64::from(facts.cpu_units) / 128 + 1) as u32;
     host.ledger.memory_mib = 128 * rng.below(facts.memory_mib / 128 + 1);
     if rng.chance(40) {
-        host.ledger.groups.insert(GROUP.into(), 1 + rng.below(3) as u32);
+        host.groups.insert(GROUP.into(), 1 + rng.below(3) as u32);
     }
     if rng.chance(20) {
-        host.ledger.groups.insert(GROUP.replace("web", "db").into(), 1);
+        host.groups.insert(GROUP.replace("web", "db"), 1);
         host.ledger.ports_tcp.insert(80);
     }
     host

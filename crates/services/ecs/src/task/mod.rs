@@ -197,7 +197,7 @@ impl Task {
         self.protected_until.is_some_and(|until| until > now)
     }
 
-    /// Under which its node's ledger counts it.
+    /// Under which placement counts it.
     pub fn group_key(&self) -> String {
         ledger::group_key(&self.scope, &self.cluster, &self.group)
     }
@@ -241,6 +241,7 @@ impl Record for Task {
     fn indexes(&self, index: &mut Index) {
         if let (Some(node), false) = (&self.node, self.is_stopped()) {
             index.add("node", node);
+            index.add("group", format_args!("{node}/{}", self.group_key()));
         }
         if let (Some(instance), false) = (&self.container_instance, self.is_stopped()) {
             index.add("container_instance", instance);
