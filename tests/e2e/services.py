@@ -4,6 +4,9 @@ from tasks import container, insist, register
 
 # AWS counts a task without a health check as healthy after 40 seconds; nobody here has as long.
 PACE = ["--healthy-after", "0.5"]
+BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+# For bounds that leave no room above; AZ rebalancing needs some.
+STILL = {"availabilityZoneRebalancing": "DISABLED"}
 
 
 def create(ecs, name, *containers, count=2, **members):
@@ -45,3 +48,27 @@ def changes(ecs, name):
 def delete(ecs, name):
     ecs.delete_service(service=name, force=True)
     return becomes(ecs, name, lambda service: service["status"] == "INACTIVE")
+
+
+def bounds(least, most):
+    return {"minimumHealthyPercent": least, "maximumPercent": most}
+
+
+def update(ecs, name, *containers, **members):
+    """Another revision of its definition."""
+    definition = register(ecs, name, *(containers or [container()]), **members.pop("definition", {}))
+    return ecs.update_service(service=name, taskDefinition=definition, **members)["service"]
+
+
+def equal(left, right):
+    assert left == right
+
+
+def says(ecs, name, what):
+    """An event in ECS's words, which is in no stream."""
+
+    def said():
+        messages = [event["message"] for event in describe(ecs, name)["events"]]
+        assert any(what in message for message in messages), messages
+
+    insist(said, AssertionError, seconds=60)

@@ -1,19 +1,15 @@
 """Services change under the eyes of a watcher: between their bounds at every event, back from what is broken, through the death
-of the server and of nodes."""
+of the server."""
 
 import images
 import pytest
 from botocore.exceptions import ClientError
 from conftest import needs_root, serving
 from events import Watch, primary, seconds
-from services import PACE, changes, create, delete, describe
+from services import BREAKER, PACE, STILL, bounds, changes, create, delete, describe, equal, says, update
 from tasks import STAY, container, insist, register, stop
 
 pytestmark = needs_root
-
-BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
-# For bounds that leave no room above; AZ rebalancing needs some.
-STILL = {"availabilityZoneRebalancing": "DISABLED"}
 
 
 @pytest.fixture(scope="module")
@@ -26,30 +22,6 @@ def server(tmp_path_factory):
 def own_server(tmp_path):
     with serving(tmp_path / "data", *PACE) as server:
         yield server
-
-
-def bounds(least, most):
-    return {"minimumHealthyPercent": least, "maximumPercent": most}
-
-
-def update(ecs, name, *containers, **members):
-    """Another revision of its definition."""
-    definition = register(ecs, name, *(containers or [container()]), **members.pop("definition", {}))
-    return ecs.update_service(service=name, taskDefinition=definition, **members)["service"]
-
-
-def equal(left, right):
-    assert left == right
-
-
-def says(ecs, name, what):
-    """An event in ECS's words, which is in no stream."""
-
-    def said():
-        messages = [event["message"] for event in describe(ecs, name)["events"]]
-        assert any(what in message for message in messages), messages
-
-    insist(said, AssertionError, seconds=60)
 
 
 def test_a_rolling_update_of_ten_tasks_never_leaves_its_bounds(server, ecs):
@@ -114,7 +86,7 @@ def test_without_a_breaker_what_is_broken_is_started_ever_more_rarely(server, ec
         watch.sees(lambda _: len(watch.started_by(bad)) == 5)
         assert cpu_seconds(server) - before < 1, "it does not spin while it waits"
         begun = sorted(seconds(task["createdAt"]) for task in watch.started_by(bad))
-        assert all(later - earlier >= delay for earlier, later, delay in zip(begun[1:], begun[2:], [1, 2, 4], strict=True))
+        assert all(later - earlier >= delay for earlier, later, delay in zip(begun[1:4], begun[2:], [1, 2, 4], strict=True))
         assert watch.running() == kept and watch.told(bad) == ["IN_PROGRESS"]
     [deployment, _] = describe(ecs, "throttled")["deployments"]
     assert (deployment["rolloutState"], deployment["failedTasks"] >= 4) == ("IN_PROGRESS", True)
@@ -156,6 +128,61 @@ def test_a_deployment_goes_on_whenever_the_server_is_killed_and_nothing_is_there
     assert len(hosts) == len(set(hosts)) == len(watch.tasks) == 3 * (1 + len(MOMENTS))
     assert changes(own_server.client(), "killed") == ["SUCCESSFUL"] * (1 + len(MOMENTS))
     delete(own_server.client(), "killed")
+
+
+def test_a_rollback_goes_on_whenever_the_server_is_killed(own_server):
+    with Watch(own_server, "back", least=3, most=6) as watch:
+        good = create(own_server.client(), "back", count=3, deploymentConfiguration=BREAKER)
+        watch.completes(good)
+        for number, is_moment in enumerate([
+            lambda bad: watch.started_by(bad),
+            lambda bad: any(task["lastStatus"] == "STOPPED" for task in watch.started_by(bad)),
+            lambda bad: watch.told(bad)[-1:] == ["FAILED"],
+        ]):
+            bad = update(own_server.client(), "back", container(script="exit 1"))
+            watch.sees(lambda _: is_moment(primary(bad)))
+            own_server.kill()
+            own_server.start()
+            watch.sees(lambda _: watch.told(primary(good)) == ["IN_PROGRESS", "COMPLETED"] * (2 + number))
+        assert len(watch.started_by(primary(good))) == len(watch.running(good["taskDefinition"])) == 3
+    assert changes(own_server.client(), "back") == ["ROLLBACK_SUCCESSFUL"] * 3 + ["SUCCESSFUL"]
+    delete(own_server.client(), "back")
+
+
+def test_what_never_worked_fails_and_the_next_revision_gets_its_chance(server, ecs):
+    with Watch(server, "never-worked", most=6) as watch:
+        bad = create(ecs, "never-worked", container(script="exit 1"), count=3, deploymentConfiguration=BREAKER)
+        watch.sees(lambda _: watch.told(primary(bad)) == ["IN_PROGRESS", "FAILED"])
+        started = len(watch.tasks)
+        watch.completes(update(ecs, "never-worked"))
+        assert len(watch.started_by(primary(bad))) == started and len(watch.present()) == 3
+    assert watch.deployments[primary(bad)][-1][1] == "ECS deployment circuit breaker: tasks failed to start."
+    assert changes(ecs, "never-worked") == ["SUCCESSFUL", "STOPPED"]
+    delete(ecs, "never-worked")
+
+
+def test_updates_in_the_middle_of_updates_leave_the_last_one(server, ecs):
+    with Watch(server, "again", least=4, most=8) as watch:
+        watch.completes(create(ecs, "again", count=4))
+        for number in range(5):
+            service = update(ecs, "again")
+            watch.sees(lambda _: number % 2 or watch.started_by(primary(service)))
+        watch.completes(service)
+        assert len(watch.running(service["taskDefinition"])) == len(watch.present()) == 4
+    assert changes(ecs, "again") == ["SUCCESSFUL", *["STOPPED"] * 4, "SUCCESSFUL"]
+    delete(ecs, "again")
+
+
+def test_scale_in_while_a_broken_revision_is_taken_back(server, ecs):
+    with Watch(server, "smaller", least=2, most=12) as watch:
+        good = create(ecs, "smaller", count=6, deploymentConfiguration=BREAKER)
+        watch.completes(good)
+        bad = update(ecs, "smaller", container(script="exit 1"))
+        watch.sees(lambda _: watch.started_by(primary(bad)))
+        ecs.update_service(service="smaller", desiredCount=2)
+        watch.sees(lambda _: watch.told(primary(good)) == ["IN_PROGRESS", "COMPLETED"] * 2 and len(watch.present()) == 2)
+        assert len(watch.running(good["taskDefinition"])) == 2
+    delete(ecs, "smaller")
 
 
 def test_a_deployment_that_is_stopped_goes_back_between_its_bounds_or_just_stops(server, ecs):
@@ -224,81 +251,6 @@ def test_a_protected_task_holds_up_a_deployment_until_it_may_go(server, ecs):
         watch.completes(service)
         assert watch.tasks[kept["taskArn"]]["stopCode"] == "ServiceSchedulerInitiated"
     delete(ecs, "protected")
-
-
-# Where an unhealthy one may be replaced before it is stopped, three go on running; where not, two do, and one waits its turn.
-@pytest.mark.parametrize(("name", "percent", "least", "most"), [("first-starts", (100, 200), 3, 6), ("first-stops", (50, 100), 2, 3)])
-def test_unhealthy_tasks_are_replaced(server, ecs, tmp_path, name, percent, least, most):
-    is_well = {"command": ["CMD-SHELL", "! test -e /sick/$(hostname)"], "interval": 5, "retries": 1}
-    checked = container(healthCheck=is_well, mountPoints=[{"sourceVolume": "sick", "containerPath": "/sick"}])
-    definition = register(ecs, name, checked, volumes=[{"name": "sick", "host": {"sourcePath": str(tmp_path)}}])
-    with Watch(server, name, least=least, most=most, healthy_after=0) as watch:
-        service = ecs.create_service(serviceName=name, taskDefinition=definition, desiredCount=3, deploymentConfiguration=bounds(*percent), **STILL)
-        [well, *sick] = [task["taskArn"] for task in watch.completes(service["service"]).running()]
-        for task in sick:
-            (tmp_path / watch.tasks[task]["containers"][0]["runtimeId"][:12]).touch()
-        watch.sees(lambda _: all(watch.tasks[task]["lastStatus"] == "STOPPED" for task in sick) and len(watch.running()) == 3)
-        assert well in {task["taskArn"] for task in watch.running()}
-        ends = {(task["stopCode"], task["stoppedReason"]) for task in watch.tasks.values() if task["lastStatus"] == "STOPPED"}
-        assert ends == {("ServiceSchedulerInitiated", "Task failed container health checks")}
-    messages = [event["message"] for event in describe(ecs, name)["events"]]
-    assert all(f"(service {name}) (task {task.rsplit('/')[-1]}) failed container health checks." in messages for task in sick)
-    delete(ecs, name)
-
-
-@pytest.fixture(scope="module")
-def three(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("rollouts-nodes") / "data", "--nodes", "3,cpu=1024,memory=512", *PACE) as server:
-        yield server
-
-
-def letters(watch):
-    """The zones of the running tasks: a is the one of node-1."""
-    return "".join(sorted(task["availabilityZone"][-1] for task in watch.running()))
-
-
-def test_a_spread_service_is_whole_again_when_a_node_dies_and_even_again_when_it_comes_back(three):
-    ecs = three.client()
-    with Watch(three, "spread") as watch:
-        service = watch.completes(create(ecs, "spread", count=6, availabilityZoneRebalancing="ENABLED"))
-        assert letters(service) == "aabbcc"
-        lost = [task["taskArn"] for task in watch.running() if task["availabilityZone"] == "us-east-1b"]
-        three.slipway("node", "stop", "node-2")
-        watch.sees(lambda _: letters(watch) == "aaaccc")
-        assert {watch.tasks[task]["stopCode"] for task in lost} == {"TerminationNotice"} and len(watch.tasks) == 8
-        three.slipway("node", "start", "node-2")
-        # One at a time: the new one is healthy before an old one goes.
-        watch.least, watch.most = 6, 7
-        watch.sees(lambda _: letters(watch) == "aabbcc" and len(watch.present()) == 6)
-        assert len(watch.tasks) == 10
-    says(ecs, "spread", "is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b, 3 tasks in us-east-1c. AZ Rebalancing in progress.")
-    delete(ecs, "spread")
-
-
-def test_a_daemon_is_once_on_every_node_that_is_there_for_it(three):
-    ecs = three.client()
-    with Watch(three, "daemon", most=3) as watch:
-        watch.completes(create(ecs, "daemon", schedulingStrategy="DAEMON"))
-        for verb, node, where in [("drain", 3, "ab"), ("stop", 1, "b"), ("activate", 3, "bc"), ("start", 1, "abc")]:
-            three.slipway("node", verb, f"node-{node}")
-            watch.sees(lambda _: letters(watch) == where and len(watch.present()) == len(where))
-        watch.completes(update(ecs, "daemon"))
-        assert letters(watch) == "abc" and len(watch.tasks) == 3 + 2 + 3
-    delete(ecs, "daemon")
-
-
-@pytest.mark.parametrize(("name", "percent"), [("makes-way", (50, 100)), ("starts-elsewhere", (100, 200))])
-def test_a_drained_node_is_left_between_the_bounds(three, name, percent):
-    ecs = three.client()
-    with Watch(three, name, least=3 * percent[0] // 100, most=3 * percent[1] // 100, asks=False) as watch:
-        watch.completes(create(ecs, name, count=3, deploymentConfiguration=bounds(*percent), **STILL))
-        assert letters(watch) == "abc"
-        three.slipway("node", "drain", "node-3")
-        watch.sees(lambda _: len(watch.running()) == 3 and "c" not in letters(watch) and len(watch.present()) == 3)
-        [left] = [task for task in watch.tasks.values() if task["lastStatus"] == "STOPPED"]
-        assert left["stoppedReason"] == "Task stopped because its container instance is in DRAINING state"
-    three.slipway("node", "activate", "node-3")
-    delete(ecs, name)
 
 
 NOT_THERE = "An error occurred (ServiceNotFoundException)"
