@@ -32,7 +32,7 @@ pub struct Node {
     incarnation: u64,
     /// Tasks whose shim was killed: what then fails need not have failed on purpose.
     pub harmed: BTreeSet<TaskId>,
-    /// What ended when the host was said to be stopped: of that, something may be left until its agent is back and knows.
+    /// What ended when the host was said to be stopped.
     pub buried: BTreeSet<TaskId>,
     /// Containers that were started before what they depend on.
     pub early_starts: Vec<String>,
@@ -119,6 +119,11 @@ impl Node {
             is_cut_short: false,
             told: BTreeMap::new(),
         }
+    }
+
+    /// Something of it may be left, or may even come back with a set from before, until the plane's word arrives.
+    pub fn has_buried(&self, task: &str) -> bool {
+        self.buried.contains(task)
     }
 
     pub fn wake_at(&self) -> Option<Time> {
@@ -308,6 +313,7 @@ impl Node {
     pub fn stop(&mut self, given: Vec<TaskId>, stage: &mut Stage) {
         self.buried.extend(given.into_iter().chain(self.host.tasks().into_iter().map(str::to_owned)));
         self.reboot(stage);
+        self.disk.bury();
     }
 
     pub fn reboot(&mut self, stage: &mut Stage) {
@@ -325,6 +331,15 @@ impl Disk {
                 Some(task) => drop(self.tasks.insert(id, serde_json::to_string(&task).expect("memory is plain data"))),
                 None => drop(self.tasks.remove(&id)),
             }
+        }
+    }
+
+    /// As whoever starts the agent of a machine that died does.
+    fn bury(&mut self) {
+        for json in self.tasks.values_mut() {
+            let mut task: Task = serde_json::from_str(json).expect("what was written is read");
+            task.bury();
+            *json = serde_json::to_string(&task).expect("memory is plain data");
         }
     }
 

@@ -122,6 +122,10 @@ impl Oracles {
         if answered.is_some_and(|answered| !answered.contains(&task.id)) {
             return violated("a token makes its tasks once", format!("{by} was answered, and now makes {}", task.id));
         }
+        // Its node may have come to its end in the same group.
+        if task.is_stopped() {
+            return Ok(());
+        }
         placement_had_room(task, image)?;
         if !self.is_back {
             placement_had_somebody(task, image)?;
@@ -203,7 +207,7 @@ impl Oracles {
     pub fn hosts(&self, scene: &Scene<'_>) -> Check {
         for (name, node) in scene.nodes {
             for task in node.host.tasks() {
-                if self.stopped.contains_key(task) && !node.buried.contains(task) {
+                if self.stopped.contains_key(task) && !node.has_buried(task) {
                     return violated("a STOPPED task holds nothing", held(task, name, node));
                 }
                 if self.tasks.get(task).is_some_and(|row| row.node.as_ref() != Some(name)) {
@@ -219,7 +223,7 @@ impl Oracles {
     }
 
     fn host_holds_what_it_can(&self, name: &NodeId, node: &Node) -> Check {
-        let is_held = |task: &&TaskId| !node.buried.contains(*task);
+        let is_held = |task: &&TaskId| !node.has_buried(task);
         let held = node.host.sandboxes.iter().filter(is_held).filter_map(|task| self.tasks.get(task));
         let memory_mib: u64 = held.map(|task| task.claim.memory_mib).sum();
         if memory_mib <= node.most_memory_mib {
@@ -234,7 +238,7 @@ fn held(task: &str, name: &str, node: &Node) -> String {
 }
 
 fn the_stopped_hold_nothing(id: &str, scene: &Scene<'_>) -> Check {
-    match scene.nodes.iter().find(|(_, node)| node.host.holds(id).is_some() && !node.buried.contains(id)) {
+    match scene.nodes.iter().find(|(_, node)| node.host.holds(id).is_some() && !node.has_buried(id)) {
         Some((name, node)) => violated("a STOPPED task holds nothing", held(id, name, node)),
         None => Ok(()),
     }
@@ -242,25 +246,21 @@ fn the_stopped_hold_nothing(id: &str, scene: &Scene<'_>) -> Check {
 
 /// Summed here once more, on purpose, from nothing but the tasks.
 fn ledger_is_the_sum(image: &Image, node: &str) -> Check {
-    let mut sum = Ledger { node: node.to_owned(), ..Ledger::default() };
+    let ledger = image.get::<Ledger>(node).cloned().unwrap_or_else(|| Ledger { node: node.to_owned(), ..Ledger::default() });
+    let (cpu_units, memory_mib, ports_tcp, ports_udp, tasks) = Default::default();
+    let mut sum = Ledger { cpu_units, memory_mib, ports_tcp, ports_udp, tasks, ..ledger.clone() };
     for task in image.scan::<Task>().filter(|task| task.node.as_deref() == Some(node) && !task.is_stopped()) {
         sum.cpu_units += task.claim.cpu_units;
         sum.memory_mib += task.claim.memory_mib;
         sum.ports_tcp.extend(&task.claim.ports_tcp);
         sum.ports_udp.extend(&task.claim.ports_udp);
         sum.tasks += 1;
-        *sum.groups.entry(task.group_key()).or_default() += 1;
     }
-    let ledger = image.get::<Ledger>(node).cloned().unwrap_or_else(|| Ledger { node: node.to_owned(), ..Ledger::default() });
     if ledger == sum { Ok(()) } else { violated("ledgers are the sum", format!("{ledger:?}, the tasks sum to {sum:?}")) }
 }
 
 /// When a task is given to a node, all that the node has then fits.
 fn placement_had_room(task: &Task, image: &Image) -> Check {
-    // Its node may have come to its end in the same group.
-    if task.is_stopped() {
-        return Ok(());
-    }
     let Some(node) = task.node.as_ref().and_then(|node| image.get::<NodeRow>(node)) else {
         return violated("no node overcommitted: placement", format!("{} is on no node that is known", task.id));
     };

@@ -13,11 +13,13 @@ use crate::plane::{Plane, Turned};
 use crate::scheduler::story;
 use crate::stage::Stage;
 use base::Time;
+use ecs::task::Task;
+use kernel::Word;
 use link::PlaneEnd;
 use phases::Phase;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use workload::{Assign, NodeId};
+use workload::{Assign, NodeId, TaskId};
 
 /// More than this at one instant, and somebody goes round in circles.
 const STEPS_PER_INSTANT: usize = 5_000;
@@ -69,6 +71,7 @@ pub enum Event {
     /// A node is known to be gone for good.
     NodeGone {
         node: NodeId,
+        said: u32,
     },
     /// One that there never was.
     NodeComes,
@@ -92,6 +95,8 @@ pub struct World {
     /// The plane's writer commits until then.
     busy_until: Time,
     nodes: BTreeMap<NodeId, Node>,
+    /// Hosts that were stopped: said again until it is kept.
+    dead: BTreeSet<NodeId>,
     /// How many there ever were.
     born: u64,
     links: BTreeMap<NodeId, Session>,
@@ -135,6 +140,7 @@ impl World {
             stage,
             plane,
             nodes: BTreeMap::new(),
+            dead: BTreeSet::new(),
             born: 0,
             links: BTreeMap::new(),
             sessions: 0,
@@ -204,7 +210,7 @@ impl World {
             }
             Event::NodeUp { node } => self.node_up(&node),
             Event::PlaneUp => return self.plane_up(),
-            Event::NodeGone { node } => self.node_gone(&node),
+            Event::NodeGone { node, said } => self.node_gone(&node, said),
             Event::NodeComes => self.node_comes(0),
             Event::Connect { node } => self.connect(&node),
             Event::Silence { node } => self.notice(&node),
@@ -219,6 +225,12 @@ impl World {
             Event::Phase(phase) => return self.enter(phase),
         }
         Ok(())
+    }
+
+    /// Tasks that the plane has given to the node.
+    fn given(&self, node: &NodeId) -> Vec<TaskId> {
+        let tasks = self.plane.image().map(|image| image.by::<Task>("node", node).map(|task| task.id.clone()).collect());
+        tasks.unwrap_or_default()
     }
 
     fn on_node(&mut self, node: &NodeId, act: impl FnOnce(&mut Node, &mut Stage)) {
@@ -242,7 +254,9 @@ impl World {
             return Ok(false);
         };
         let is_kept = turned.is_kept;
-        if !is_kept {
+        if is_kept {
+            self.dead.clear();
+        } else {
             self.stage.say("plane", "a group is not kept");
             self.not_kept(turned.was_asked)?;
         }
@@ -282,6 +296,11 @@ impl World {
         let rng = self.stage.rng.fork();
         self.plane.recover(rng);
         self.failed_idly_at = None;
+        for node in self.dead.clone() {
+            let given = self.given(&node);
+            self.on_node(&node, |node, _| node.buried.extend(given));
+            self.plane.hear(&node, Word::Gone);
+        }
         self.oracles.plane_is_back(self.plane.image(), self.stage.now);
         // As the writer does before it listens to anybody.
         let has_begun = self.turn()?;

@@ -2,7 +2,7 @@
 
 use sim::{Mutation, run};
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 30;
 
 #[test]
 fn the_first_seeds_hold() {

@@ -11,6 +11,9 @@ use std::time::Duration;
 use store::Image;
 use workload::NodeId;
 
+/// Seconds.
+const LONG_ENOUGH: u32 = 30;
+
 impl World {
     pub(super) fn random_trouble(&mut self) {
         let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
@@ -63,8 +66,9 @@ impl World {
             Trouble::NodeStopped => {
                 self.stage.say(node, "the host is stopped");
                 self.unlink(node);
-                let given = self.plane.image().map(|image| image.by::<Task>("node", node).map(|task| task.id.clone()).collect());
-                self.on_node(node, |node, stage| node.stop(given.unwrap_or_default(), stage));
+                let given = self.given(node);
+                self.on_node(node, |node, stage| node.stop(given, stage));
+                self.dead.insert(node.clone());
                 self.plane.hear(node, Word::Gone);
                 self.stage.plan(away_ms, Event::NodeUp { node: node.clone() });
             }
@@ -94,19 +98,19 @@ impl World {
         self.stage.say(node, "the host is terminated");
         self.unlink(node);
         self.nodes.remove(node);
-        self.stage.plan_within(5_000, Event::NodeGone { node: node.clone() });
+        self.stage.plan_within(5_000, Event::NodeGone { node: node.clone(), said: 0 });
         self.stage.plan(away_ms, Event::NodeComes);
     }
 
-    /// Whoever watches over the fleet says so until it is so.
-    pub(super) fn node_gone(&mut self, node: &NodeId) {
+    /// Whoever watches over the fleet says so until it is so, and for a while: its last hello may wait to be kept.
+    pub(super) fn node_gone(&mut self, node: &NodeId, said: u32) {
         let is_known = |image: &Image| {
             let has_row = image.get::<NodeRow>(node).is_some() || image.by::<ContainerInstance>("node", node).next().is_some();
             has_row || image.by::<Task>("node", node).next().is_some()
         };
-        if self.plane.image().is_none_or(is_known) {
+        if said < LONG_ENOUGH || self.plane.image().is_none_or(is_known) {
             self.plane.bury(node);
-            self.stage.plan(1_000, Event::NodeGone { node: node.clone() });
+            self.stage.plan(1_000, Event::NodeGone { node: node.clone(), said: said + 1 });
         }
     }
 

@@ -71,26 +71,28 @@ fn one_deployment_is_left(fleet: &Fleet) -> Check {
 
 /// On every instance that is a place for it and has room, once; and nowhere else.
 fn daemons_are_everywhere(fleet: &Fleet) -> Check {
+    let places = fleet.places();
+    let elsewhere = |task: &&Task| !places.iter().any(|place| Some(&place.id) == task.container_instance.as_ref());
+    let mut strays = fleet.live().filter(elsewhere).filter(|task| !outstays_others(fleet, task));
+    if let Some(task) = strays.next() {
+        return violated("after calm: daemons nowhere else", format!("{}: {}", fleet.name(), task.id));
+    }
     if primary(fleet) == Rollout::Failed || is_stuck(fleet) || waits_for_protection(fleet) {
         return Ok(());
     }
-    let places = fleet.places();
     let mut is_short = false;
     for place in &places {
         let mut there = fleet.live().filter(|task| task.container_instance.as_ref() == Some(&place.id));
         match there.next() {
             Some(task) if fleet.is_current(task) && fleet.is_healthy(task) => {}
             None if !instance_has_room(fleet, place) => is_short = true,
+            // The floor needs it, as the others find no place.
+            Some(old) if !fleet.is_of_primary(old) && fleet.healthy() <= fleet.floor() => is_short = true,
             other => {
                 let what = format!("{} on {}: {other:?}", fleet.name(), place.node);
                 return violated("after calm: a daemon everywhere", what);
             }
         }
-    }
-    let elsewhere = |task: &&Task| !places.iter().any(|place| Some(&place.id) == task.container_instance.as_ref());
-    let mut strays = fleet.live().filter(elsewhere).filter(|task| !outstays_others(fleet, task));
-    if let Some(task) = strays.next() {
-        return violated("after calm: daemons nowhere else", format!("{}: {}", fleet.name(), task.id));
     }
     let lingers = fleet.live().any(|task| elsewhere(&task));
     if is_short || lingers { Ok(()) } else { one_deployment_is_left(fleet) }
