@@ -147,6 +147,7 @@ impl Oracles {
     }
 
     pub fn plane_is_back(&mut self, image: Option<&Image>, now: Time) {
+        self.is_back = true;
         image.into_iter().for_each(|image| self.throttle.begin_again(image));
         let absence = self.published_at.map(|at| now.since(at)).unwrap_or_default();
         self.longest_absence = self.longest_absence.max(absence);
@@ -164,7 +165,6 @@ impl Oracles {
             }
         }
         let changes: Vec<Change> = image.scan::<Task>().map(|task| Change { table: Task::TABLE, key: task.key() }).collect();
-        self.is_back = true;
         self.outbox.after_recovery(image)?;
         self.rows(&changes, scene)?;
         self.is_back = false;

@@ -75,7 +75,8 @@ fn family(rng: &mut Rng) -> &'static str {
 }
 
 fn configuration(rng: &mut Rng) -> Value {
-    let (least, most) = *rng.pick(&[(100, 200), (100, 150), (50, 200), (50, 100), (0, 100), (75, 125), (100, 125), (34, 134)])
+    let (least, most) = *rng
+        .pick(&[(100, 200), (100, 150), (50, 200), (50, 100), (0, 100), (75, 125), (100, 125), (34, 134)])
         .unwrap_or(&(100, 200));
     let mut configuration = json!({ "minimumHealthyPercent": least, "maximumPercent": most });
     if rng.chance(60) {

@@ -164,7 +164,9 @@ fn attempt(error: &str, stage: &mut Stage) -> Done<()> {
 
 fn failure(event: &Event) -> Option<&String> {
     match event {
-        Event::Opened { result, .. } | Event::VolumesReady { result, .. } | Event::Fetched { result, .. } => result.as_ref().err(),
+        Event::Opened { result, .. } | Event::VolumesReady { result, .. } | Event::Fetched { result, .. } => {
+            result.as_ref().err()
+        }
         Event::Removed { result, .. } | Event::Detached { result, .. } | Event::Closed { result, .. } => result.as_ref().err(),
         Event::Attached { result, .. } => result.as_ref().err(),
         Event::Pulled { result, .. } => result.as_ref().err(),

@@ -69,7 +69,9 @@ impl<'a> Fleet<'a> {
 
     /// RUNNING, and said to be healthy by all that check it; if nothing does, for as long as it takes to believe it.
     pub fn is_healthy(&self, task: &Task) -> bool {
-        let (Some(started_at), Last::Running, Desired::Running) = (task.started_at, task.last, task.desired) else { return false };
+        let (Some(started_at), Last::Running, Desired::Running) = (task.started_at, task.last, task.desired) else {
+            return false;
+        };
         let mut checks = self.checks(task).peekable();
         match checks.peek() {
             None => started_at + self.patience() <= self.now,
@@ -89,7 +91,11 @@ impl<'a> Fleet<'a> {
         let declared = definition.into_iter().flat_map(|definition| definition.container_definitions.iter().flatten());
         let checked = declared.filter(|container| container.essential != Some(false) && container.health_check.is_some());
         let said = |name: &String| task.status.containers.iter().find(|status| status.name == *name).map(|status| status.health);
-        checked.filter_map(|container| container.name.as_ref()).map(|name| said(name).unwrap_or_default()).collect::<Vec<_>>().into_iter()
+        checked
+            .filter_map(|container| container.name.as_ref())
+            .map(|name| said(name).unwrap_or_default())
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     fn patience(&self) -> Duration {

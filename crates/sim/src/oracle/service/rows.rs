@@ -43,10 +43,9 @@ fn change_says_the_same(service: &Service, image: &Image) -> Check {
     let is_same = match primary.rollout {
         Rollout::Completed => matches!(said, Some(Stage::Successful | Stage::RollbackSuccessful)),
         Rollout::Failed => matches!(said, Some(Stage::Stopped | Stage::RollbackFailed)),
-        Rollout::InProgress => !matches!(
-            said,
-            None | Some(Stage::Successful | Stage::RollbackSuccessful | Stage::Stopped | Stage::RollbackFailed)
-        ),
+        Rollout::InProgress => {
+            !matches!(said, None | Some(Stage::Successful | Stage::RollbackSuccessful | Stage::Stopped | Stage::RollbackFailed))
+        }
     };
     if is_same {
         return Ok(());

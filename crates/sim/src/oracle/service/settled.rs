@@ -136,7 +136,8 @@ fn has_room(fleet: &Fleet) -> bool {
         return fleet.image.scan::<Node>().any(|node| node_has_room(fleet, &node.facts.id));
     }
     let mut instances = fleet.image.scan::<ContainerInstance>();
-    instances.any(|instance| instance.cluster == fleet.service.cluster && !instance.draining && instance_has_room(fleet, instance))
+    instances
+        .any(|instance| instance.cluster == fleet.service.cluster && !instance.draining && instance_has_room(fleet, instance))
 }
 
 fn instance_has_room(fleet: &Fleet, instance: &ContainerInstance) -> bool {
@@ -151,7 +152,9 @@ fn node_has_room(fleet: &Fleet, node: &str) -> bool {
     let (nothing, need) = (Ledger::default(), catalog::need(fleet.family()));
     let ledger = fleet.image.get::<Ledger>(node).unwrap_or(&nothing);
     let has_port = need.host_port.is_none_or(|port| !ledger.ports_tcp.contains(&port));
-    ledger.cpu_units + need.cpu_units <= row.facts.cpu_units && ledger.memory_mib + need.memory_mib <= row.facts.memory_mib && has_port
+    ledger.cpu_units + need.cpu_units <= row.facts.cpu_units
+        && ledger.memory_mib + need.memory_mib <= row.facts.memory_mib
+        && has_port
 }
 
 /// Of changes that another one took the place of, none is said to be under way.

@@ -51,7 +51,10 @@ impl Throttle {
             let held = task.member.as_ref().and_then(|member| self.deployments.get(&member.deployment));
             if let Some(until) = held.and_then(|held| held.until).filter(|until| *until > deed.at) {
                 let early = until.since(deed.at).as_millis();
-                return violated("who keeps failing waits", format!("{}: {} is started {early} ms early", before.name(), task.id));
+                return violated(
+                    "who keeps failing waits",
+                    format!("{}: {} is started {early} ms early", before.name(), task.id),
+                );
             }
         }
         Ok(())
