@@ -111,7 +111,8 @@ impl<'s, 'a> Stopping<'s, 'a> {
         let (mut surplus, mut places) = (out.len().saturating_sub(stays), self.needed_places());
         for member in stops(out.into_iter(), situation.live()) {
             let is_surplus = surplus > 0;
-            if !is_surplus && (places == 0 || !self.may_make_place(member)) {
+            let is_over = !is_surplus && (places == 0 || !self.may_make_place(member));
+            if is_over || self.is_needed(member) {
                 break;
             }
             if self.try_stop(member) {
@@ -133,8 +134,11 @@ impl<'s, 'a> Stopping<'s, 'a> {
     /// Outside deployments unhealthy tasks make place one at a time.
     fn may_make_place(&self, member: &Member) -> bool {
         let is_rolling = self.situation.primary().is_some_and(|primary| primary.rollout == Rollout::InProgress);
-        let is_busy = !self.stops.is_empty() || self.situation.stopping() > 0 || self.starting() > 0;
-        is_rolling || !member.is_unhealthy() || !is_busy
+        is_rolling || !member.is_unhealthy() || !self.is_busy()
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.stops.is_empty() || self.situation.stopping() > 0 || self.starting() > 0
     }
 
     fn starting(&self) -> usize {
@@ -148,7 +152,7 @@ impl<'s, 'a> Stopping<'s, 'a> {
             return;
         }
         for member in stops(situation.counted(), situation.live()) {
-            if excess == 0 {
+            if excess == 0 || self.is_needed(member) {
                 break;
             }
             if self.try_stop(member) {
@@ -157,10 +161,14 @@ impl<'s, 'a> Stopping<'s, 'a> {
         }
     }
 
-    /// Unless it is protected, or the floor needs it.
+    /// By the floor; so are all that would be stopped after it, as healthy ones come last.
+    fn is_needed(&self, member: &Member) -> bool {
+        member.is_healthy() && self.healthy_left <= self.situation.floor
+    }
+
+    /// Unless it is spared.
     fn try_stop(&mut self, member: &Member) -> bool {
-        let floor_needs_it = member.is_healthy() && self.healthy_left <= self.situation.floor;
-        if floor_needs_it || self.is_spared(member) {
+        if self.is_spared(member) {
             return false;
         }
         self.stop(member);
