@@ -1,8 +1,9 @@
 //! A million tasks of a thousand services, placed over five thousand nodes through the real writer: handler, scheduler,
 //! placement, ledgers, tasks, their histories and events, encoding, groups of work, the store's image.
-//! `cargo bench -p ecs --bench million [-- SERVICES [TASKS-PER-SERVICE [NODES]]]`. Prints what it took; asserts only that every task
-//! has a place and every ledger is the sum of its tasks. Rows are encoded and handed over, then forgotten; with `--file PATH` they
-//! are kept as a server keeps them, each group synced to a disk.
+//! `cargo bench -p ecs --bench million [-- SERVICES [TASKS-PER-SERVICE [NODES]]]`. Nodes are connected, but nobody is there to be
+//! sent what they are to run. Prints what it took; asserts only that every task has a place and every ledger is the sum of its
+//! tasks. Rows are encoded and handed over, then forgotten; with `--file PATH` they are kept as a server keeps them, in a file,
+//! each group synced to the disk.
 
 mod plane;
 
