@@ -31,9 +31,10 @@ pub fn instances<'a>(image: &'a Image, service: &Service) -> (Vec<&'a str>, Vec<
     (eligible, lingering)
 }
 
+/// Daemons do not wait for each other.
 fn has_tasks_of_others(image: &Image, service: &Service, instance: &ContainerInstance) -> bool {
-    let mut tasks = image.by::<Task>("container_instance", &instance.id);
-    tasks.any(|task| task.member.as_ref().is_some_and(|member| member.service != service.name))
+    let mut others = image.by::<Task>("container_instance", &instance.id).filter_map(Task::service_path);
+    others.any(|path| path != service.path() && !image.get::<Service>(&path).is_some_and(Service::is_daemon))
 }
 
 pub fn moves(situation: &Situation) -> Vec<Action> {

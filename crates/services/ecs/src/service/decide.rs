@@ -205,7 +205,7 @@ fn complaint(situation: &Situation) -> Option<Action> {
     let spared = situation.live().filter(|member| member.is_protected()).count();
     let out = situation.live().filter(|member| !situation.is_current(member)).count();
     let too_many = situation.live().count() > situation.desired;
-    if spared > 0 && too_many {
+    if spared > 0 && too_many && is_still {
         return Some(Action::Complain(super::events::protected(situation.primary()?, spared)));
     }
     let is_stuck = is_still && is_free && (missing(situation) > 0 || out > 0) && situation.desired > 0;

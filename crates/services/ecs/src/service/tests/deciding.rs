@@ -229,6 +229,7 @@ fn protected_tasks_are_spared() {
     check("desired=1 v1=done", "a:v1:Hp b:v1:H", expect!["stop b (Scaling)"]);
     check("desired=1 v1=done", "a:v1:Hp b:v1:Hp", expect!["say was unable to reach steady s…"]);
     check("desired=1 v2=progress v1=done", "a:v1:Hp c:v2:H", expect!["say was unable to reach steady s…"]);
+    check("desired=1 v2=progress v1=done", "a:v1:Hp c:v2:R", expect!["look again in 30 s"]);
     check("desired=1 v1=done", "a:v1:Up b:v1:H", expect!["stop a (Unhealthy)"]);
     check("desired=5 deleted v1=done", "a:v1:Hp", expect!["stop a (Scaling)"]);
 }

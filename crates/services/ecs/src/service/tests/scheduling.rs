@@ -222,3 +222,19 @@ fn tasks_go_to_a_zone_that_comes_late() {
     let said = events(&mut plane);
     assert!(said.iter().any(|event| event.contains("is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b")));
 }
+
+#[test]
+fn daemons_on_a_draining_instance_do_not_wait_for_each_other() {
+    let mut plane = plane();
+    for name in ["a", "b"] {
+        let daemon = json!({ "serviceName": name, "taskDefinition": "web", "schedulingStrategy": "DAEMON" });
+        plane.ok("CreateService", daemon);
+    }
+    live(&mut plane, obedient);
+    let drained = plane.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
+    let on_it = |plane: &mut Plane| plane.ok("ListTasks", json!({ "containerInstance": drained }))["taskArns"].clone();
+    assert_eq!(on_it(&mut plane).as_array().map(Vec::len), Some(2));
+    plane.ok("UpdateContainerInstancesState", json!({ "containerInstances": [drained], "status": "DRAINING" }));
+    live(&mut plane, obedient);
+    assert_eq!(on_it(&mut plane), json!([]));
+}
