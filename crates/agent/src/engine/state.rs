@@ -122,9 +122,10 @@ impl Step {
 }
 
 impl Task {
-    /// Its host died: it is over, whatever the plane says, which has been told.
+    /// Its host died: it is over, whatever the plane still says. It is remembered until a set is without it, or a set of
+    /// before would start it again.
     pub fn bury(&mut self) {
-        self.orphan = true;
+        Arc::make_mut(&mut self.spec).desired = Desired::Stopped;
     }
 
     pub fn new(spec: Arc<TaskSpec>) -> Task {
