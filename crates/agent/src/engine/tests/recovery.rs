@@ -186,3 +186,27 @@ fn a_restart_goes_on_where_it_was() {
         "#]],
     );
 }
+
+/// The plane may hear of a machine's end long after the machine has booted again.
+#[test]
+fn what_died_with_its_machine_is_not_started_by_a_set_of_before() {
+    check(
+        "app!",
+        "assign
+         ready
+         up app
+         die
+         cleaned
+         assign
+         vanish",
+        expect![[r#"
+            assign -> remember; open; attach t.app; pull app; Activating[app:Pending];
+            ready -> start app; remember;
+            up app -> Running[app:Running]; remember;
+            die -> remember; close; Stopping Asked[app:Stopped ContainerVanishedError: No container matching saved ID found];
+            cleaned -> remember; Stopped Asked[app:Stopped ContainerVanishedError: No container matching saved ID found];
+            assign -> remember; Stopped Asked[app:Stopped ContainerVanishedError: No container matching saved ID found];
+            vanish -> remember; nothing; remember;
+        "#]],
+    );
+}

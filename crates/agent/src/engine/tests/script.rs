@@ -159,6 +159,12 @@ impl Script {
                 self.engine = Engine::new();
                 vec![Event::Recovered(self.world.inventory())]
             }
+            // The machine, and it boots again.
+            ["die"] => {
+                self.world.die();
+                self.engine = Engine::new();
+                vec![Event::Recovered(self.world.inventory())]
+            }
             // Ends without a word, as while the agent is away.
             ["silent", name, code] => {
                 self.world.exit("t", name, code.parse().unwrap());

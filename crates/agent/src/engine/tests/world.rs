@@ -25,6 +25,20 @@ pub struct World {
 }
 
 impl World {
+    /// The machine dies: of what ran only memory is left, and that knows it.
+    pub fn die(&mut self) {
+        for kept in self.memory.values_mut() {
+            let mut task: Task = serde_json::from_str(kept).unwrap();
+            task.bury();
+            *kept = serde_json::to_string(&task).unwrap();
+        }
+        self.in_flight.clear();
+        self.fetched.clear();
+        self.sandboxes.clear();
+        self.containers.clear();
+        self.attachments.clear();
+    }
+
     /// Begins an effect; those without a result are done at once.
     pub fn perform(&mut self, effect: Effect) {
         match effect {
