@@ -1,7 +1,7 @@
 //! How often capacity became free anywhere: who waits for a place looks again when this grows, and not before.
 
 use serde::{Deserialize, Serialize};
-use store::{Key, Record, Tx};
+use store::{Image, Key, Record, Tx};
 
 /// One row. Grows in each transaction that gives something back, or in which a node or an instance comes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ impl Record for Freed {
 }
 
 pub fn note(tx: &mut Tx) {
-    let count = tx.get::<Freed>("").map_or(0, |row| row.count);
-    tx.put(Freed { count: count + 1 });
+    tx.put(Freed { count: count(tx) + 1 });
+}
+
+pub fn count(image: &Image) -> u64 {
+    image.get::<Freed>("").map_or(0, |row| row.count)
 }

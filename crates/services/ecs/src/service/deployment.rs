@@ -1,9 +1,12 @@
 //! One revision of a service on its way into the fleet, or out of it: an entry of DescribeServices' `deployments`.
 
+use super::Service;
+use crate::service_deployment;
 use api_ecs as api;
 use base::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::Key;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rollout {
@@ -51,6 +54,11 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// Of the service deployment that brought it.
+    pub fn change_key(&self, service: &Service) -> Key {
+        service_deployment::key(&service.scope, &service.cluster, &service.name, &self.service_deployment)
+    }
+
     /// `ecs-svc/1234567890123456789`, which is also its tasks' `startedBy`.
     pub fn name(&self) -> String {
         format!("ecs-svc/{}", self.id)

@@ -175,6 +175,16 @@ impl Service {
     pub fn primary(&self) -> Option<&Deployment> {
         self.deployments.first()
     }
+
+    pub fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.id == id)
+    }
+
+    /// Of a trouble that is not over, and not so long ago that it were to be said again.
+    pub fn has_said(&self, sentence: &str, now: Time) -> bool {
+        let complaint = self.complaint.as_ref().filter(|complaint| complaint.sentence == sentence);
+        complaint.is_some_and(|complaint| complaint.said_at + events::REPEAT_AFTER > now)
+    }
 }
 
 pub fn arn(scope: &Scope, cluster: &str, name: &str) -> String {

@@ -196,7 +196,7 @@ pub fn threshold(service: &Service) -> Option<u32> {
 /// The service deployment that the PRIMARY deployment is of.
 fn change(tx: &mut Tx, service: &Service, write: impl FnOnce(&mut ServiceDeployment)) {
     let Some(primary) = service.primary() else { return };
-    let key = service_deployment::key(&service.scope, &service.cluster, &service.name, &primary.service_deployment);
+    let key = primary.change_key(service);
     if tx.get::<ServiceDeployment>(key.as_str()).is_some() {
         tx.update::<ServiceDeployment>(key.as_str(), write);
     }

@@ -50,8 +50,8 @@ pub fn pin(tx: &mut Tx, mut service: Service, deployment: &str, digests: Digests
 
 /// As DescribeServiceRevisions tells them.
 fn images(image: &Image, service: &Service, deployment: &str, digests: &Digests) -> Vec<api::ContainerImage> {
-    let deployment = service.deployments.iter().find(|each| each.id == deployment);
-    let definition = deployment.and_then(|it| task_definition::resolve(image, &service.scope, &it.task_definition).ok());
+    let definition =
+        service.deployment(deployment).and_then(|it| task_definition::resolve(image, &service.scope, &it.task_definition).ok());
     let containers = definition.iter().flat_map(|row| row.definition.container_definitions.iter().flatten());
     let resolved = |container: &api::ContainerDefinition| api::ContainerImage {
         container_name: container.name.clone(),

@@ -182,6 +182,5 @@ pub fn plan(situation: &Situation) -> Plan<Action> {
 
 /// A complaint is not repeated before long.
 fn is_said(situation: &Situation, action: &Action) -> bool {
-    let (Action::Complain(sentence), Some(said)) = (action, &situation.service.complaint) else { return false };
-    said.sentence == *sentence && said.said_at + super::events::REPEAT_AFTER > situation.now
+    matches!(action, Action::Complain(sentence) if situation.service.has_said(sentence, situation.now))
 }

@@ -6,8 +6,8 @@ use super::pin::{self, Digests};
 use super::{Deployment, Rollout, Service, Status, pace, rebalance};
 use crate::cluster::Cluster;
 use crate::container_instance::ContainerInstance;
-use crate::node::Freed;
-use crate::service_deployment::{self, ServiceDeployment};
+use crate::node::freed;
+use crate::service_deployment::ServiceDeployment;
 use crate::task::Task;
 use crate::{cluster, task_definition};
 use api_ecs as api;
@@ -59,7 +59,7 @@ impl<'a> Situation<'a> {
             lingering: Vec::new(),
             zones: rebalance::zones(image, service),
             resolved: pin::resolved(image, service),
-            freed: image.get::<Freed>("").map_or(0, |row| row.count),
+            freed: freed::count(image),
         };
         if service.is_daemon() && service.status == Status::Active {
             let (instances, lingering) = super::daemon::instances(image, service);
@@ -154,8 +154,7 @@ fn checks(image: &Image, service: &Service, deployment: &Deployment) -> Checks {
 }
 
 fn change<'a>(image: &'a Image, service: &Service, primary: &Deployment) -> Option<&'a ServiceDeployment> {
-    let key = service_deployment::key(&service.scope, &service.cluster, &service.name, &primary.service_deployment);
-    image.get(key.as_str())
+    image.get(primary.change_key(service).as_str())
 }
 
 /// The DRAINING instances of its cluster.

@@ -1,12 +1,12 @@
 //! Starting tasks of a service: as many as placement finds places for. That there are too few is said, once, and remembered
 //! until capacity grows.
 
-use super::events::{REPEAT_AFTER, say, tasks};
+use super::events::{say, tasks};
 use super::task_tags::tags_of_tasks;
 use super::{Complaint, Deployment, Service, Unplaced, situation};
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
-use crate::node::Freed;
+use crate::node::freed;
 use crate::placement::{Field, Reason, Request, Strategy, Wanted, fleet, request};
 use crate::state_events::{self, ServiceAction};
 use crate::task::capacity::{self, Running, Share};
@@ -22,7 +22,7 @@ const ZONE: &str = "ecs.availability-zone";
 const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
 pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: Option<&str>) {
-    let Some(deployment) = service.deployments.iter().find(|each| each.id == deployment) else { return };
+    let Some(deployment) = service.deployment(deployment) else { return };
     match attempt(call, tx, &service, deployment, count, on) {
         Ok((started, refusal)) => settle(call, tx, service, &started, refusal),
         Err(error) => settle(call, tx, service, &[], Some(Refusal::other(error.message()))),
@@ -31,7 +31,7 @@ pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, c
 
 /// One task more, in the zone that has the fewest. Where it has no place there, all stays as it is.
 pub fn rebalance(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, zone: &str) {
-    let Some(deployment) = service.deployments.iter().find(|each| each.id == deployment) else { return };
+    let Some(deployment) = service.deployment(deployment) else { return };
     match extra(call, tx, &service, deployment, zone) {
         Ok(Some(task)) => {
             let sentence = format!("has started 1 tasks in {zone} to AZ Rebalance: (task {}).", task.id);
@@ -64,7 +64,7 @@ fn wait_for_capacity(call: &mut Call, tx: &mut Tx, mut service: Service) {
 }
 
 fn unplaced(call: &Call, image: &Image) -> Unplaced {
-    Unplaced { at: call.now, freed: image.get::<Freed>("").map_or(0, |row| row.count) }
+    Unplaced { at: call.now, freed: freed::count(image) }
 }
 
 /// Why there are not as many as there should be.
@@ -108,9 +108,7 @@ fn attempt(
 }
 
 fn launch(image: &Image, service: &Service, deployment: &Deployment, cluster: &Cluster) -> Result<Launch, api::Error> {
-    let definition = task_definition::resolve(image, &service.scope, &deployment.task_definition)?;
-    let definition = image.get_arc(task_definition::key(&service.scope, &definition.family, definition.revision).as_str());
-    let definition = definition.expect("it was found by this key");
+    let definition = task_definition::resolve_arc(image, &service.scope, &deployment.task_definition)?;
     let spec = &service.spec;
     let ask = Ask {
         network_configuration: spec.network_configuration.clone(),
@@ -228,8 +226,7 @@ fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], 
         return;
     };
     service.unplaced = Some(unplaced(call, tx));
-    let is_new = |said: &Complaint| said.sentence != refusal.sentence || said.said_at + REPEAT_AFTER <= call.now;
-    if service.complaint.as_ref().is_none_or(is_new) {
+    if !service.has_said(&refusal.sentence, call.now) {
         say(call, tx, &service, &refusal.sentence);
         let failure = state_events::Action::TaskPlacementFailure;
         let more = ServiceAction { reason: Some(refusal.reason), ..ServiceAction::default() };

@@ -3,7 +3,6 @@
 use super::events::{say, tasks};
 use super::reconcile::{Ended, Stop, Why};
 use super::{Service, throttle};
-use crate::node::ledger;
 use crate::state_events::{self, ServiceAction};
 use crate::task::{self, Task};
 use api_ecs::TaskStopCode;
@@ -42,9 +41,6 @@ fn end(call: &mut Call, tx: &mut Tx, service: &Service, id: &str, reason: String
     let key = task::key(&service.scope, &service.cluster, id);
     let Some(mut task) = tx.get::<Task>(key.as_str()).cloned() else { return };
     if task::ask_to_stop(&mut task, TaskStopCode::ServiceSchedulerInitiated, reason, call.now) {
-        if task.is_stopped() {
-            ledger::release(tx, &task);
-        }
         task::put(call, tx, task);
     }
 }

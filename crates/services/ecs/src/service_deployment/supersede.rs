@@ -2,7 +2,7 @@
 //! scheduler begins with the other: from then on nothing is done for it any more.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 
-use super::{ServiceDeployment, key};
+use super::ServiceDeployment;
 use crate::service::Service;
 use api_ecs::ServiceDeploymentStatus as Stage;
 use base::Time;
@@ -39,6 +39,5 @@ pub fn settle(tx: &mut Tx, service: &Service, now: Time) {
 }
 
 fn keys(service: &Service) -> Vec<Key> {
-    let deployments = service.deployments.iter();
-    deployments.map(|one| key(&service.scope, &service.cluster, &service.name, &one.service_deployment)).collect()
+    service.deployments.iter().map(|deployment| deployment.change_key(service)).collect()
 }

@@ -1,7 +1,6 @@
 //! What a node says becomes rows. A report repeats everything the node has, so a task it says nothing new of costs no write.
 
 use super::{Task, put, state};
-use crate::node::ledger;
 use kernel::Call;
 use std::collections::BTreeMap;
 use store::{Revision, Tx};
@@ -36,12 +35,7 @@ pub fn lose_host(call: &mut Call, tx: &mut Tx, node: &NodeId, reason: &str) {
 }
 
 fn keep(call: &mut Call, tx: &mut Tx, changed: Vec<Task>) {
-    for task in changed {
-        if task.is_stopped() {
-            ledger::release(tx, &task);
-        }
-        put(call, tx, task);
-    }
+    changed.into_iter().for_each(|task| put(call, tx, task));
 }
 
 /// A set that the node has seen contained the task.

@@ -2,7 +2,6 @@
 
 use super::{find, put, state, view};
 use crate::cluster;
-use crate::node::ledger;
 use api_ecs as api;
 use kernel::Call;
 use store::Tx;
@@ -15,9 +14,6 @@ pub fn stop_task(call: &mut Call, tx: &mut Tx, input: api::StopTaskRequest) -> R
     };
     let reason = input.reason.filter(|reason| !reason.is_empty()).unwrap_or_else(|| "Task stopped by user".to_owned());
     if state::ask_to_stop(&mut task, api::TaskStopCode::UserInitiated, reason, call.now) {
-        if task.is_stopped() {
-            ledger::release(tx, &task);
-        }
         put(call, tx, task.clone());
     }
     Ok(api::StopTaskResponse { task: Some(view::view(&task, tx)) })
