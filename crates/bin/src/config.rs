@@ -1,6 +1,6 @@
 //! Settings of a server: the command line wins over the environment, that over the file, that over the defaults.
 
-use crate::nodes::Fleet;
+use crate::nodes::{Fleet, fleet};
 use agent::efs::{FileSystems, parse_export};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -104,7 +104,7 @@ pub struct Config {
     pub task_pids_limit: Option<u64>,
     pub healthy_after: Duration,
     pub subnet: Option<String>,
-    pub nodes: Fleet,
+    pub nodes: Vec<Fleet>,
     pub dynamic_ports: Option<(u16, u16)>,
     pub efs: FileSystems,
     pub access_keys: Vec<AccessKey>,
@@ -127,7 +127,7 @@ impl Config {
                 .unwrap_or(base::limits::STOPPED_TASK_RETENTION_SECONDS),
             healthy_after: seconds(flags.healthy_after.or(file.healthy_after).unwrap_or(40.0))?,
             subnet: file.subnet,
-            nodes: file.nodes.as_deref().map(str::parse).transpose().context("nodes")?.unwrap_or_default(),
+            nodes: fleet::several(file.nodes.as_deref().unwrap_or("1")).context("nodes")?,
             dynamic_ports: file.dynamic_ports,
             efs: file_systems(file.efs, &flags.efs)?,
             access_keys: file.access_keys,

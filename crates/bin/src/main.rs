@@ -43,9 +43,10 @@ enum Command {
     /// Serves every API and runs what it is given, on this host
     Up {
         /// Makes so many nodes of this host, each with its own containers, addresses and ledger: `3`, or
-        /// `3,zones=a+b+c,cpu=1024,memory=2048` for what each has to give (CPU units, MiB)
-        #[arg(long, env = "SLIPWAY_NODES", value_name = "N[,…]")]
-        nodes: Option<Fleet>,
+        /// `3,zones=a+b+c,cpu=1024,memory=2048` for what each has to give (CPU units, MiB); with `group=NAME` they are machines
+        /// of that Auto Scaling group. May be given more than once, for fleets beside each other
+        #[arg(long, env = "SLIPWAY_NODES", value_name = "N[,…]", value_delimiter = nodes::fleet::SEPARATOR)]
+        nodes: Vec<Fleet>,
     },
     /// Runs a task definition as one task and shows its life until it ends
     Run {
@@ -161,7 +162,7 @@ async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
     match command {
         Command::Up { nodes } => {
             let config = Config::load(flags)?;
-            let nodes = nodes.unwrap_or_else(|| config.nodes.clone());
+            let nodes = if nodes.is_empty() { config.nodes.clone() } else { nodes };
             commands::up::run(Config { nodes, ..config }).await?;
         }
         Command::Node { node } => commands::node::run(&client(flags)?, node).await?,

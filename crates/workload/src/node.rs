@@ -12,6 +12,8 @@ pub struct NodeFacts {
     pub account: String,
     pub region: String,
     pub cluster: Option<String>,
+    /// The Auto Scaling group it is a machine of, by name; none if nobody says one.
+    pub auto_scaling_group: Option<String>,
     /// 1024 per core.
     pub cpu_units: u32,
     pub memory_mib: u64,

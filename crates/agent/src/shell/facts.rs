@@ -40,6 +40,7 @@ pub fn gather(config: &Config, node: String) -> NodeFacts {
         account: config.account.clone(),
         region: config.region.clone(),
         cluster: config.cluster.clone(),
+        auto_scaling_group: config.auto_scaling_group.clone(),
         cpu_units: config.cpu_units.unwrap_or_else(|| cores() * CPU_UNITS_PER_CORE),
         memory_mib: config.memory_mib.unwrap_or_else(|| memory_total_mib(&read("/proc/meminfo")).saturating_sub(RESERVED_MIB)),
         reserved_ports: RESERVED_PORTS.into_iter().chain(config.reserved_ports.iter().copied()).collect(),

@@ -45,6 +45,8 @@ pub struct Config {
     pub account: String,
     pub region: String,
     pub cluster: Option<String>,
+    /// By name; what capacity providers find their instances by.
+    pub auto_scaling_group: Option<String>,
     pub availability_zone: String,
     /// What this node has to give; `None`: all that the host has.
     pub cpu_units: Option<u32>,
@@ -78,6 +80,7 @@ impl Config {
             account: account.to_owned(),
             region: region.to_owned(),
             cluster: None,
+            auto_scaling_group: None,
             availability_zone: format!("{region}a"),
             cpu_units: None,
             memory_mib: None,

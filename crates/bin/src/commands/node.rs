@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
-const HEAD: [&str; 9] = ["NODE", "STATE", "ZONE", "ADDRESS", "CPU LEFT", "MEMORY LEFT", "TASKS", "STATUS", "INSTANCE"];
+const HEAD: [&str; 10] = ["NODE", "STATE", "ZONE", "GROUP", "ADDRESS", "CPU LEFT", "MEMORY LEFT", "TASKS", "STATUS", "INSTANCE"];
 
 #[derive(clap::Subcommand)]
 pub enum Node {
@@ -111,6 +111,7 @@ fn row(node: &Value) -> Vec<String> {
         text(node, "name").to_owned(),
         text(node, "state").to_owned(),
         text(node, "availabilityZone").to_owned(),
+        some(node["autoScalingGroup"].as_str().map(str::to_owned).into_iter()),
         text(node, "address").to_owned(),
         left("cpuUnits"),
         left("memoryMib"),
@@ -148,11 +149,12 @@ mod tests {
         };
         let instance = json!({ "containerInstanceArn": "arn:aws:ecs:us-east-1:123456789012:container-instance/default/0f3a",
             "status": "DRAINING" });
-        let nodes = json!([node(1, "UP", 1, json!([instance])), node(2, "STOPPED", 0, json!([]))]);
+        let mut nodes = json!([node(1, "UP", 1, json!([instance])), node(2, "STOPPED", 0, json!([]))]);
+        nodes[0]["autoScalingGroup"] = json!("web");
         expect![[r#"
-            NODE    STATE    ZONE        ADDRESS     CPU LEFT     MEMORY LEFT   TASKS   STATUS    INSTANCE
-            node-1  UP       us-east-1a  10.213.1.1  512 of 1024  2048 of 2048  2 (+1)  DRAINING  0f3a
-            node-2  STOPPED  us-east-1a  10.213.2.1  512 of 1024  2048 of 2048  2       -         -
+            NODE    STATE    ZONE        GROUP  ADDRESS     CPU LEFT     MEMORY LEFT   TASKS   STATUS    INSTANCE
+            node-1  UP       us-east-1a  web    10.213.1.1  512 of 1024  2048 of 2048  2 (+1)  DRAINING  0f3a
+            node-2  STOPPED  us-east-1a  -      10.213.2.1  512 of 1024  2048 of 2048  2       -         -
         "#]]
         .assert_eq(&table(&rows(&nodes)));
     }

@@ -25,7 +25,7 @@ fn announce(server: &Server) {
     if config.accepts_test_keys() {
         say("accepting the well-known test keys (test/test), because nobody else can reach this address");
     }
-    if config.nodes.count > 1 {
+    if server.nodes.all().len() > 1 {
         let nodes = server.nodes.all().iter().map(|node| format!("{} in {}", node.place.name, node.place.zone));
         say(format_args!("{}", nodes.collect::<Vec<_>>().join(", ")));
     }

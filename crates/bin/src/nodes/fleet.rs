@@ -1,10 +1,13 @@
-//! What `--nodes` asks for: how many nodes this host is to be, in which zones, and how much each of them has to give.
+//! What one `--nodes` asks for: how many nodes this host is to be, in which zones, how much each of them has to give, and
+//! of which Auto Scaling group they are. A server may have several such fleets.
 
 use anyhow::{Context, bail};
 use std::str::FromStr;
 
-/// One letter or digit tells their links apart, see `place`.
+/// Of all fleets together: one letter or digit tells their links apart, see `place`.
 pub const MOST: usize = 61;
+/// Between fleets where there is one text for all.
+pub const SEPARATOR: char = ';';
 const USUAL_ZONES: [&str; 3] = ["a", "b", "c"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +17,12 @@ pub struct Fleet {
     zones: Vec<String>,
     pub cpu_units: Option<u32>,
     pub memory_mib: Option<u64>,
+    pub auto_scaling_group: Option<String>,
 }
 
 impl Default for Fleet {
     fn default() -> Fleet {
-        Fleet { count: 1, zones: vec![], cpu_units: None, memory_mib: None }
+        Fleet { count: 1, zones: vec![], cpu_units: None, memory_mib: None, auto_scaling_group: None }
     }
 }
 
@@ -33,7 +37,12 @@ impl Fleet {
     }
 }
 
-/// `3`, or `3,zones=a+b+c,cpu=1024,memory=2048`.
+/// `2,group=web;1,group=batch`.
+pub fn several(text: &str) -> anyhow::Result<Vec<Fleet>> {
+    text.split(SEPARATOR).map(str::parse).collect()
+}
+
+/// `3`, or `3,zones=a+b+c,cpu=1024,memory=2048,group=web`.
 impl FromStr for Fleet {
     type Err = anyhow::Error;
 
@@ -50,7 +59,8 @@ impl FromStr for Fleet {
                 }
                 Some(("cpu", units)) => fleet.cpu_units = Some(number(units).context("cpu")?),
                 Some(("memory", mib)) => fleet.memory_mib = Some(number(mib).context("memory")?),
-                _ => bail!("{part:?} is none of zones=A+B, cpu=UNITS and memory=MIB"),
+                Some(("group", name)) if !name.is_empty() => fleet.auto_scaling_group = Some(name.to_owned()),
+                _ => bail!("{part:?} is none of zones=A+B, cpu=UNITS, memory=MIB and group=NAME"),
             }
         }
         Ok(fleet)
@@ -68,14 +78,17 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn check(text: &str, expected: Expect) {
-        let told = match text.parse::<Fleet>() {
-            Ok(fleet) => {
-                let zones: Vec<String> = (0..fleet.count).map(|index| fleet.zone(index, "eu-west-1")).collect();
-                format!("{} cpu {:?} memory {:?}", zones.join(" "), fleet.cpu_units, fleet.memory_mib)
-            }
+        let told = match several(text) {
+            Ok(fleets) => fleets.iter().map(line).collect::<Vec<_>>().join("; "),
             Err(error) => format!("{error:#}"),
         };
         expected.assert_eq(&told);
+    }
+
+    fn line(fleet: &Fleet) -> String {
+        let zones: Vec<String> = (0..fleet.count).map(|index| fleet.zone(index, "eu-west-1")).collect();
+        let group = fleet.auto_scaling_group.iter().map(|group| format!(" of {group}"));
+        format!("{} cpu {:?} memory {:?}{}", zones.join(" "), fleet.cpu_units, fleet.memory_mib, group.collect::<String>())
     }
 
     #[test]
@@ -87,12 +100,24 @@ mod tests {
     }
 
     #[test]
+    fn each_fleet_has_its_own_group_and_begins_with_its_own_first_zone() {
+        check(
+            "2,group=web;1,group=batch,cpu=512;1",
+            expect![
+                "eu-west-1a eu-west-1b cpu None memory None of web; eu-west-1a cpu Some(512) memory None of batch; eu-west-1a cpu None memory None"
+            ],
+        );
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused() {
         check("", expect!["not a number of nodes from 1 to 61"]);
         check("0", expect!["not a number of nodes from 1 to 61"]);
         check("62", expect!["not a number of nodes from 1 to 61"]);
-        check("3,zones=a++b", expect![[r#""zones=a++b" is none of zones=A+B, cpu=UNITS and memory=MIB"#]]);
-        check("3,disk=7", expect![[r#""disk=7" is none of zones=A+B, cpu=UNITS and memory=MIB"#]]);
+        check("3,zones=a++b", expect![[r#""zones=a++b" is none of zones=A+B, cpu=UNITS, memory=MIB and group=NAME"#]]);
+        check("3,disk=7", expect![[r#""disk=7" is none of zones=A+B, cpu=UNITS, memory=MIB and group=NAME"#]]);
+        check("3,group=", expect![[r#""group=" is none of zones=A+B, cpu=UNITS, memory=MIB and group=NAME"#]]);
+        check("3;", expect!["not a number of nodes from 1 to 61"]);
         check("3,cpu=0", expect!["cpu: not a number above zero"]);
         check("3,memory=1G", expect!["memory: not a number above zero"]);
     }

@@ -1,7 +1,7 @@
 //! The nodes of this process: usually one, the host; with `--nodes` several beside each other on it, each with its own agent,
 //! memory, addresses and containers. They share the images and the program, and nothing else.
 
-mod fleet;
+pub mod fleet;
 mod link;
 mod node;
 mod place;
@@ -49,7 +49,7 @@ pub struct Failures(mpsc::UnboundedReceiver<()>);
 impl Nodes {
     /// In turn, so that each finds the host as the ones before it left it.
     pub async fn start(common: Common) -> anyhow::Result<(Nodes, Failures)> {
-        let places = place::places(&common.config);
+        let places = place::places(&common.config)?;
         nobody_is_left_out(&common.config.data_dir, &places)?;
         let (failures, failed) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared { range: range(&common.config, &places)?, common, failures });

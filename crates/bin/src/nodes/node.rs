@@ -204,8 +204,9 @@ fn settings(Shared { common, range, .. }: &Shared, place: &Place) -> agent::Conf
     settings.capabilities.extend(metadata::CAPABILITIES.map(str::to_owned));
     settings.references = Arc::clone(&common.references);
     settings.availability_zone.clone_from(&place.zone);
-    settings.cpu_units = config.nodes.cpu_units;
-    settings.memory_mib = config.nodes.memory_mib;
+    settings.cpu_units = place.fleet.cpu_units;
+    settings.memory_mib = place.fleet.memory_mib;
+    settings.auto_scaling_group.clone_from(&place.fleet.auto_scaling_group);
     let own = range.as_ref().zip(place.part).and_then(|(range, part)| range.part(part));
     settings.address = own.map(|subnet| Addresses::new(subnet, 0).gateway().to_string());
     settings

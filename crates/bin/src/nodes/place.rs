@@ -2,14 +2,15 @@
 //! each with its own data directory, never take each other's. Pure. A server's only node is the host itself, with the plain
 //! names and every address the host has.
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, MOST};
 use crate::config::{Config, DATA_DIR};
+use anyhow::ensure;
 use std::path::{Path, PathBuf};
 
 const FNV_OFFSET: u32 = 0x811c_9dc5;
 const FNV_PRIME: u32 = 0x0100_0193;
 /// What tells links apart: their names have room for one character more.
-const DIGITS: &[u8; super::fleet::MOST + 1] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const DIGITS: &[u8; MOST + 1] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -21,11 +22,19 @@ pub struct Place {
     pub link_prefix: String,
     /// Which part of the server's range of addresses it has; `None`: all of the host's.
     pub part: Option<usize>,
+    /// What was asked for of it and of its like.
+    pub fleet: Fleet,
 }
 
-pub fn places(config: &Config) -> Vec<Place> {
-    let Fleet { count, .. } = config.nodes;
-    if count == 1 { vec![host(config)] } else { (1..=count).map(|number| one_of_many(config, number)).collect() }
+/// Numbered through, fleet after fleet.
+pub fn places(config: &Config) -> anyhow::Result<Vec<Place>> {
+    let nodes = config.nodes.iter().flat_map(|fleet| (0..fleet.count).map(move |index| (fleet, index)));
+    let nodes: Vec<(&Fleet, usize)> = nodes.collect();
+    ensure!(nodes.len() <= MOST, "{} nodes are more than {MOST}", nodes.len());
+    Ok(match nodes[..] {
+        [(fleet, _)] => vec![host(config, fleet)],
+        _ => nodes.iter().zip(1..).map(|((fleet, index), number)| one_of_many(config, number, fleet, *index)).collect(),
+    })
 }
 
 /// How the links of all nodes of this server begin.
@@ -49,27 +58,29 @@ pub fn homes(data_dir: &Path) -> PathBuf {
     data_dir.join("nodes")
 }
 
-fn host(config: &Config) -> Place {
+fn host(config: &Config, fleet: &Fleet) -> Place {
     Place {
         name: name(1),
         home: config.data_dir.clone(),
-        zone: config.nodes.zone(0, &config.region),
+        zone: fleet.zone(0, &config.region),
         cgroup: server_name(&config.data_dir),
         table: server_name(&config.data_dir),
         link_prefix: link_prefix(&config.data_dir),
         part: None,
+        fleet: fleet.clone(),
     }
 }
 
-fn one_of_many(config: &Config, number: usize) -> Place {
+fn one_of_many(config: &Config, number: usize, fleet: &Fleet, index: usize) -> Place {
     let (name, server) = (name(number), server_name(&config.data_dir));
     Place {
         home: homes(&config.data_dir).join(&name),
-        zone: config.nodes.zone(number - 1, &config.region),
+        zone: fleet.zone(index, &config.region),
         cgroup: format!("{server}/{name}"),
         table: format!("{server}-{name}"),
         link_prefix: format!("{}{}", link_prefix(&config.data_dir), char::from(DIGITS[number])),
         part: Some(number),
+        fleet: fleet.clone(),
         name,
     }
 }
@@ -94,18 +105,19 @@ fn server_name(data_dir: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fleet::several;
     use super::*;
     use crate::config::Flags;
     use expect_test::{Expect, expect};
 
     fn check(nodes: &str, data_dir: &str, expected: Expect) {
         let flags = Flags { data_dir: Some(data_dir.into()), ..Flags::default() };
-        let config = Config { nodes: nodes.parse().unwrap(), ..Config::load(&flags).unwrap() };
+        let config = Config { nodes: several(nodes).unwrap(), ..Config::load(&flags).unwrap() };
         let line = |place: Place| {
-            let Place { name, home, zone, cgroup, table, link_prefix, part } = place;
+            let Place { name, home, zone, cgroup, table, link_prefix, part, .. } = place;
             format!("{name} {} {zone} {cgroup} {table} {link_prefix} {part:?}\n", home.display())
         };
-        expected.assert_eq(&places(&config).into_iter().map(line).collect::<String>());
+        expected.assert_eq(&places(&config).unwrap().into_iter().map(line).collect::<String>());
     }
 
     #[test]
@@ -141,11 +153,23 @@ mod tests {
 
     #[test]
     fn no_link_of_one_node_looks_like_anothers() {
-        let config = Config { nodes: "61".parse().unwrap(), ..Config::load(&Flags::default()).unwrap() };
-        let mut prefixes: Vec<String> = places(&config).into_iter().map(|place| place.link_prefix).collect();
+        let config = Config { nodes: several("60;1").unwrap(), ..Config::load(&Flags::default()).unwrap() };
+        let mut prefixes: Vec<String> = places(&config).unwrap().into_iter().map(|place| place.link_prefix).collect();
         assert!(prefixes.iter().all(|prefix| prefix.len() == prefixes[0].len()));
         prefixes.sort();
         prefixes.dedup();
         assert_eq!(prefixes.len(), 61);
+    }
+
+    #[test]
+    fn fleets_are_numbered_through() {
+        let config = Config { nodes: several("2,group=web;1,group=batch").unwrap(), ..Config::load(&Flags::default()).unwrap() };
+        let line = |place: Place| format!("{} {} {:?}", place.name, place.zone, place.fleet.auto_scaling_group);
+        let lines: Vec<String> = places(&config).unwrap().into_iter().map(line).collect();
+        let expected =
+            [r#"node-1 us-east-1a Some("web")"#, r#"node-2 us-east-1b Some("web")"#, r#"node-3 us-east-1a Some("batch")"#];
+        assert_eq!(lines, expected);
+        let too_many = Config { nodes: several("61;1").unwrap(), ..config };
+        assert_eq!(places(&too_many).unwrap_err().to_string(), "62 nodes are more than 61");
     }
 }

@@ -21,6 +21,7 @@ struct Shown {
     /// What the API calls `ec2InstanceId`.
     id: String,
     availability_zone: String,
+    auto_scaling_group: Option<String>,
     /// Where ports of its containers are published, but for a host's only node, which publishes everywhere.
     address: String,
     cpu_units: Given,
@@ -87,6 +88,7 @@ fn shown(node: &nodes::Node, image: &Image, scope: &Scope) -> Shown {
         running_tasks: tasks.iter().filter(|last| **last == Last::Running).count(),
         pending_tasks: tasks.iter().filter(|last| **last < Last::Running).count(),
         availability_zone: facts.availability_zone,
+        auto_scaling_group: facts.auto_scaling_group,
         address: facts.address,
         container_instances: instances.map(|instance| registration(instance, connected)).collect(),
     }

@@ -51,7 +51,8 @@ pub fn explain_definition(server: &Server, scope: &Scope, query: &BTreeMap<&str,
         return refused(StatusCode::BAD_REQUEST, "a task or a task definition is needed");
     };
     let launch_type = text("launch-type").map(|name| name.to_owned().into());
-    let question = Question { cluster: text("cluster"), task_definition, launch_type, overrides: None, group: None };
+    let cluster = text("cluster");
+    let question = Question { cluster, task_definition, launch_type, capacity_provider: None, overrides: None, group: None };
     explained(explain::definition_in(&server.plane.image(), scope, question))
 }
 

@@ -1,10 +1,12 @@
 //! A capacity provider: where a cluster's capacity comes from. FARGATE and FARGATE_SPOT are everyone's and have no record.
 //! Records say truthfully what was asked for; nothing here launches a machine.
 
+mod instances;
 mod ops;
 #[cfg(test)]
 mod tests;
 
+pub use instances::{has, name_of};
 pub use ops::*;
 
 use crate::arn;
@@ -40,6 +42,12 @@ impl CapacityProvider {
 
     pub fn is_built_in(&self) -> bool {
         BUILT_IN.contains(&self.name.as_str())
+    }
+
+    /// By name: what an ARN of one ends with; the name alone will do, as on AWS.
+    pub fn auto_scaling_group(&self) -> Option<&str> {
+        let given = self.auto_scaling_group_provider.as_ref()?.auto_scaling_group_arn.as_deref()?;
+        Some(given.rsplit_once("autoScalingGroupName/").map_or(given, |(_, name)| name))
     }
 
     pub fn arn(&self) -> String {

@@ -32,9 +32,22 @@ pub fn create_capacity_provider(
     tags::check(&tags)?;
     let provider =
         CapacityProvider { scope: call.scope.clone(), name, auto_scaling_group_provider: Some(group), update_status: None, tags };
+    refuse_shared(tx, &provider)?;
     let view = provider.view();
     tx.put(provider);
     Ok(api::CreateCapacityProviderResponse { capacity_provider: Some(view) })
+}
+
+/// An Auto Scaling group is one provider's.
+fn refuse_shared(image: &Image, provider: &CapacityProvider) -> Result<(), Error> {
+    let mut others = image.prefix::<CapacityProvider>(&format!("{}/", provider.scope));
+    if others.any(|other| other.auto_scaling_group() == provider.auto_scaling_group()) {
+        return Err(Error::client(
+            "The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a unique Auto Scaling \
+             group ARN and try again.",
+        ));
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

@@ -26,6 +26,9 @@ pub struct ContainerInstance {
     /// 32 hexadecimal digits.
     pub id: String,
     pub node: NodeId,
+    /// That its node says it is of, when it joins; none if it says none.
+    #[serde(default)]
+    pub auto_scaling_group: Option<String>,
     /// ACTIVE or DRAINING.
     pub draining: bool,
     /// Set by PutAttributes; the node's own come from its facts.

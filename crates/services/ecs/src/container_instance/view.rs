@@ -1,6 +1,7 @@
 //! What callers see of a container instance: the registration, the node behind it, and what the node's ledger has given away.
 
 use super::{ContainerInstance, told};
+use crate::capacity_provider;
 use crate::node::{Ledger, Node};
 use crate::task::{Last, Task};
 use api_ecs as api;
@@ -20,6 +21,7 @@ pub fn view(instance: &ContainerInstance, image: &Image, include: &[ContainerIns
     api::ContainerInstance {
         container_instance_arn: Some(instance.arn()),
         ec2_instance_id: Some(instance.node.clone()),
+        capacity_provider_name: capacity_provider::name_of(image, instance),
         version: Some(told::version(image, instance)),
         version_info: Some(version_info(facts)),
         remaining_resources: Some(remaining(facts, ledger)),

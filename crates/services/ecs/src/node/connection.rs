@@ -34,19 +34,26 @@ fn register(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
     let scope = Scope::new(&facts.account, &facts.region);
     let cluster = facts.cluster.as_deref().unwrap_or(cluster::DEFAULT);
     cluster::ensure(tx, &scope, cluster);
-    let mut instances = tx.by::<ContainerInstance>("node", &facts.id);
-    if instances.any(|instance| instance.scope == scope && instance.cluster == cluster) {
+    if let Some(known) = registration(tx, facts, &scope, cluster) {
+        if known.auto_scaling_group != facts.auto_scaling_group {
+            tx.put(ContainerInstance { auto_scaling_group: facts.auto_scaling_group.clone(), ..known });
+        }
         return;
     }
-    drop(instances);
     tx.put(ContainerInstance {
         scope,
         cluster: cluster.to_owned(),
         id: call.rng.hex32(),
         node: facts.id.clone(),
+        auto_scaling_group: facts.auto_scaling_group.clone(),
         draining: false,
         custom_attributes: BTreeMap::new(),
         tags: Vec::new(),
         registered_at: call.now,
     });
+}
+
+fn registration(image: &Image, facts: &NodeFacts, scope: &Scope, cluster: &str) -> Option<ContainerInstance> {
+    let mut instances = image.by::<ContainerInstance>("node", &facts.id);
+    instances.find(|instance| instance.scope == *scope && instance.cluster == cluster).cloned()
 }

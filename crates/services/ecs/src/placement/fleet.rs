@@ -2,6 +2,7 @@
 //! a few of thousands.
 
 use super::{Candidate, Request, Rule};
+use crate::capacity_provider::{self, CapacityProvider};
 use crate::cluster::Cluster;
 use crate::container_instance::ContainerInstance;
 use crate::node::{Ledger, Node};
@@ -32,16 +33,25 @@ impl Fleet for Vec<Candidate<'_>> {
 static UNUSED: LazyLock<Ledger> = LazyLock::new(Ledger::default);
 static GONE: LazyLock<Node> = LazyLock::new(Node::default);
 
-/// The ACTIVE container instances of a cluster, in the order of their ids.
+/// ACTIVE container instances of a cluster, in the order of their ids.
 pub struct Instances<'a> {
     image: &'a Image,
     rows: Vec<&'a ContainerInstance>,
     asks_running: bool,
 }
 
-pub fn instances<'a>(image: &'a Image, cluster: &Cluster, request: &Request) -> Instances<'a> {
+/// All of them, or those of one of the cluster's capacity providers.
+pub fn instances<'a>(
+    image: &'a Image,
+    cluster: &Cluster,
+    provider: Option<&CapacityProvider>,
+    request: &Request,
+) -> Instances<'a> {
     let prefix = format!("{}/{}/", cluster.scope, cluster.name);
-    let rows = image.prefix::<ContainerInstance>(&prefix).filter(|instance| !instance.draining).collect();
+    let is_one = |instance: &&ContainerInstance| {
+        !instance.draining && provider.is_none_or(|provider| capacity_provider::has(provider, instance))
+    };
+    let rows = image.prefix::<ContainerInstance>(&prefix).filter(is_one).collect();
     let asks = |rule: &Rule| matches!(rule, Rule::MemberOf(expression) if expression.looks_at_running_tasks());
     Instances { image, rows, asks_running: request.rules.iter().any(asks) }
 }

@@ -3,8 +3,10 @@
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
 
 use super::Service;
+use super::defaults::is_fargate;
 use super::reconcile::Action;
 use super::situation::Situation;
+use crate::capacity_provider::{self, CapacityProvider};
 use crate::container_instance::ContainerInstance;
 use crate::node::Node;
 use api_ecs as api;
@@ -21,14 +23,25 @@ pub fn zones<'a>(image: &'a Image, service: &Service) -> Vec<&'a str> {
     }
     let prefix = format!("{}/{}/", service.scope, service.cluster);
     let zone = |node: &'a Node| node.facts.availability_zone.as_str();
-    let zones: BTreeSet<&str> = if service.spec.launch_type == Some(api::LaunchType::Fargate) {
+    let zones: BTreeSet<&str> = if is_fargate(&service.spec) {
         image.scan::<Node>().filter(|node| node.connected).map(zone).collect()
     } else {
-        let instances = image.prefix::<ContainerInstance>(&prefix).filter(|instance| !instance.draining);
-        let nodes = instances.filter_map(|instance| image.get::<Node>(&instance.node));
+        let providers = providers(image, service);
+        let may_be = |instance: &&ContainerInstance| {
+            let serves = providers.is_empty() || providers.iter().any(|provider| capacity_provider::has(provider, instance));
+            serves && !instance.draining
+        };
+        let nodes =
+            image.prefix::<ContainerInstance>(&prefix).filter(may_be).filter_map(|instance| image.get::<Node>(&instance.node));
         nodes.filter(|node| node.connected).map(zone).collect()
     };
     zones.into_iter().filter(|zone| !zone.is_empty()).collect()
+}
+
+/// Of Auto Scaling groups, that its tasks are shared out to.
+fn providers<'a>(image: &'a Image, service: &Service) -> Vec<&'a CapacityProvider> {
+    let names = service.spec.capacity_provider_strategy.iter().flatten().filter_map(|item| item.capacity_provider.as_ref());
+    names.filter_map(|name| image.get(capacity_provider::key(&service.scope, name).as_str())).collect()
 }
 
 pub fn moves(situation: &Situation) -> Vec<Action> {

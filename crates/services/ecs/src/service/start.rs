@@ -4,6 +4,7 @@
 use super::events::{say, tasks};
 use super::task_tags::tags_of_tasks;
 use super::{Complaint, Deployment, Service, Unplaced, situation};
+use crate::capacity_provider;
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
 use crate::node::freed;
@@ -72,11 +73,13 @@ struct Refusal {
     sentence: String,
     /// Of the service action: `RESOURCE:CPU`, …
     reason: String,
+    capacity_provider: Option<String>,
 }
 
 impl Refusal {
     fn other(reason: &str) -> Refusal {
-        Refusal { sentence: format!("was unable to place a task. Reason: {reason}"), reason: reason.to_owned() }
+        let sentence = format!("was unable to place a task. Reason: {reason}");
+        Refusal { sentence, reason: reason.to_owned(), capacity_provider: None }
     }
 }
 
@@ -102,7 +105,8 @@ fn attempt(
             None => anywhere(call, tx, &cluster, &share, &request),
         };
         started.extend(spots.into_iter().map(|spot| launch.start(call, tx, &share, spot)));
-        refusal = refusal.or(refused);
+        let of_share = |refused| Refusal { capacity_provider: share.capacity_provider.clone(), ..refused };
+        refusal = refusal.or(refused.map(of_share));
     }
     Ok((started, refusal))
 }
@@ -169,8 +173,8 @@ pub fn daemon_request(image: &Image, service: &Service) -> Option<Request> {
 fn anywhere(call: &mut Call, tx: &Tx, cluster: &Cluster, share: &Share, request: &Request) -> (Vec<Spot>, Option<Refusal>) {
     let fleet = placing::fleet(tx, cluster, share, request);
     if fleet.is_empty() && !share.is_fargate() {
-        let sentence = format!("{UNPLACEABLE} Reason: No Container Instances were found in your cluster. {HELP}");
-        return (Vec::new(), Some(Refusal { sentence, reason: "NO ACTIVE INSTANCES".to_owned() }));
+        let sentence = format!("{UNPLACEABLE} Reason: {} {HELP}", placing::nowhere(share));
+        return (Vec::new(), Some(Refusal { sentence, reason: "NO ACTIVE INSTANCES".to_owned(), capacity_provider: None }));
     }
     let (spots, rejected) = placing::spots(call, fleet.as_ref(), request);
     let is_short = spots.len() < request.count;
@@ -209,7 +213,7 @@ fn closest(instance: Option<&str>, reason: Reason) -> Refusal {
     };
     let instance = instance.unwrap_or_default();
     let sentence = format!("{UNPLACEABLE} The closest matching (container-instance {instance}) {what}. {HELP}");
-    Refusal { sentence, reason: reason.as_str().to_owned() }
+    Refusal { sentence, reason: reason.as_str().to_owned(), capacity_provider: None }
 }
 
 /// Says what was started and what was not.
@@ -229,7 +233,9 @@ fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], 
     if !service.has_said(&refusal.sentence, call.now) {
         say(call, tx, &service, &refusal.sentence);
         let failure = state_events::Action::TaskPlacementFailure;
-        let more = ServiceAction { reason: Some(refusal.reason), ..ServiceAction::default() };
+        let provider = refusal.capacity_provider.iter().map(|name| capacity_provider::provider_arn(&service.scope, name));
+        let capacity_provider_arns = provider.collect();
+        let more = ServiceAction { reason: Some(refusal.reason), capacity_provider_arns, ..ServiceAction::default() };
         state_events::service_action(call, tx, (&service).into(), failure, &more);
         service.complaint = Some(Complaint { sentence: refusal.sentence, said_at: call.now });
     }

@@ -4,7 +4,8 @@
 use super::Task;
 use super::capacity::{self, Share};
 use super::launch::{Ask, Launch};
-use super::network;
+use super::{network, placing};
+use crate::capacity_provider::{self, CapacityProvider};
 use crate::cluster::{self, Cluster};
 use crate::container_instance::ContainerInstance;
 use crate::placement::{Candidate, Reason, Request, Wanted, fit, fleet, request};
@@ -47,6 +48,7 @@ pub struct Question<'a> {
     pub cluster: Option<&'a str>,
     pub task_definition: &'a str,
     pub launch_type: Option<api::LaunchType>,
+    pub capacity_provider: Option<String>,
     pub overrides: Option<api::TaskOverride>,
     pub group: Option<String>,
 }
@@ -58,6 +60,7 @@ pub fn task(image: &Image, task: &Task) -> Result<Explanation, api::Error> {
         cluster: Some(&task.cluster),
         task_definition: &definition,
         launch_type: task.launch_type.clone(),
+        capacity_provider: task.capacity_provider.clone(),
         overrides: task.overrides.clone(),
         group: Some(task.group.clone()).filter(|group| !group.starts_with("service:")),
     };
@@ -68,7 +71,8 @@ pub fn task(image: &Image, task: &Task) -> Result<Explanation, api::Error> {
 /// One task of a definition.
 pub fn definition_in(image: &Image, scope: &Scope, question: Question<'_>) -> Result<Explanation, api::Error> {
     let cluster = cluster::find(image, scope, question.cluster)?;
-    let share = capacity::shares(cluster, question.launch_type.as_ref(), None, 1)?.swap_remove(0);
+    let mut share = capacity::shares(cluster, question.launch_type.as_ref(), None, 1)?.swap_remove(0);
+    share.capacity_provider = question.capacity_provider.or(share.capacity_provider);
     let definition = task_definition::resolve(image, scope, question.task_definition)?;
     let network_configuration = network::is_awsvpc(&definition.definition).then(any_subnet);
     let ask = Ask { overrides: question.overrides, group: question.group, network_configuration, ..Ask::default() };
@@ -82,7 +86,7 @@ pub fn definition_in(image: &Image, scope: &Scope, question: Question<'_>) -> Re
         cpu_units: request.claim.cpu_units,
         memory_mib: request.claim.memory_mib,
         placed_on: None,
-        nodes: if share.is_fargate() { nodes(image, &request) } else { instances(image, cluster, &request) },
+        nodes: if share.is_fargate() { nodes(image, &request) } else { instances(image, cluster, &share, &request) },
     })
 }
 
@@ -108,13 +112,25 @@ fn nodes(image: &Image, request: &Request) -> Vec<Verdict> {
     fleet::every_node(image).iter().map(|candidate| verdict(request, candidate)).collect()
 }
 
-fn instances(image: &Image, cluster: &Cluster, request: &Request) -> Vec<Verdict> {
+fn instances(image: &Image, cluster: &Cluster, share: &Share, request: &Request) -> Vec<Verdict> {
+    let provider = placing::provider(image, cluster, share);
     let rows = image.prefix::<ContainerInstance>(&format!("{}/{}/", cluster.scope, cluster.name));
     let of = |instance| {
         let running_tasks = fleet::running_tasks(image, instance);
-        verdict(request, &Candidate { running_tasks, ..fleet::candidate(image, instance) })
+        let verdict = verdict(request, &Candidate { running_tasks, ..fleet::candidate(image, instance) });
+        match provider.filter(|provider| !capacity_provider::has(provider, instance)) {
+            Some(provider) => foreign(verdict, provider, instance),
+            None => verdict,
+        }
     };
     rows.map(of).collect()
+}
+
+/// Placement never looks at it.
+fn foreign(verdict: Verdict, provider: &CapacityProvider, instance: &ContainerInstance) -> Verdict {
+    let group = instance.auto_scaling_group.as_deref().unwrap_or_default();
+    let detail = format!("it is of the Auto Scaling group {group}, which is not that of {}", provider.name);
+    Verdict { fits: false, reason: Some("CAPACITY PROVIDER".to_owned()), detail: Some(detail), ..verdict }
 }
 
 fn verdict(request: &Request, candidate: &Candidate) -> Verdict {
@@ -194,7 +210,14 @@ mod tests {
         let n4 = &instances["containerInstanceArns"][0];
         plane.ok("UpdateContainerInstancesState", json!({ "containerInstances": [n4], "status": "DRAINING" }));
         plane.define("job", definition);
-        let question = Question { cluster: None, task_definition: "job", launch_type, overrides: None, group: None };
+        let question = Question {
+            cluster: None,
+            task_definition: "job",
+            launch_type,
+            capacity_provider: None,
+            overrides: None,
+            group: None,
+        };
         let text = match definition_in(plane.core.image(), &scope(), question) {
             Err(error) => error.to_string(),
             Ok(explanation) => lines(&explanation.nodes),

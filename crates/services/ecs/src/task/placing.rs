@@ -3,6 +3,7 @@
 
 use super::capacity::Share;
 use super::launch::{Launch, Spot};
+use crate::capacity_provider::{self, CapacityProvider};
 use crate::cluster::Cluster;
 use crate::placement::{self, Fleet, Reason, Request, Strategy, fleet, request};
 use api_ecs as api;
@@ -31,8 +32,25 @@ pub fn request(
     })
 }
 
+/// Where the share's tasks may be. That there is nothing at all is for the caller to say: see `nowhere`.
 pub fn fleet<'a>(image: &'a Image, cluster: &Cluster, share: &Share, request: &Request) -> Box<dyn Fleet + 'a> {
-    if share.is_fargate() { Box::new(fleet::nodes(image)) } else { Box::new(fleet::instances(image, cluster, request)) }
+    if share.is_fargate() {
+        return Box::new(fleet::nodes(image));
+    }
+    Box::new(fleet::instances(image, cluster, provider(image, cluster, share), request))
+}
+
+/// Whose instances alone will do.
+pub fn provider<'a>(image: &'a Image, cluster: &Cluster, share: &Share) -> Option<&'a CapacityProvider> {
+    image.get(capacity_provider::key(&cluster.scope, share.capacity_provider.as_ref()?).as_str())
+}
+
+/// Said of a fleet without anybody.
+pub fn nowhere(share: &Share) -> &'static str {
+    match share.capacity_provider {
+        Some(_) => "No Container Instances were found in your capacity provider.",
+        None => "No Container Instances were found in your cluster.",
+    }
 }
 
 /// A spot a task, as far as there are any, and who could take no further one: its container instance, if it is one.

@@ -82,7 +82,7 @@ fn spots(
 ) -> Result<(Vec<Spot>, Vec<api::Failure>), api::Error> {
     let fleet = placing::fleet(tx, cluster, share, request);
     if fleet.is_empty() && !share.is_fargate() {
-        return Err(api::Error::invalid_parameter("No Container Instances were found in your cluster."));
+        return Err(api::Error::invalid_parameter(placing::nowhere(share)));
     }
     let (spots, rejected) = placing::spots(call, fleet.as_ref(), request);
     let arn = |id: String| container_instance::arn(&cluster.scope, &cluster.name, &id);
