@@ -31,7 +31,7 @@ pub fn put_attributes(
                 return Err(Error::attribute_limit_exceeded(sentence));
             }
             written.push(targeted(&instance, &name, value));
-            tx.put(instance);
+            container_instance::put(call, tx, instance);
         }
     }
     Ok(api::PutAttributesResponse { attributes: Some(written) })
@@ -53,7 +53,7 @@ pub fn delete_attributes(
             }
             let value = instance.custom_attributes.remove(&name).flatten();
             deleted.push(targeted(&instance, &name, value));
-            tx.put(instance);
+            container_instance::put(call, tx, instance);
         }
     }
     Ok(api::DeleteAttributesResponse { attributes: Some(deleted) })

@@ -5,11 +5,13 @@ use crate::cluster;
 use crate::node::{Node, ledger};
 use crate::paging::page;
 use crate::placement::{Request, constraint, fleet};
-use crate::task::Task;
+use crate::task::{self, Task};
 use api_ecs as api;
 use api_ecs::{ContainerInstanceStatus, Error};
 use kernel::Call;
 use store::{Image, Tx};
+
+const DEREGISTERED: &str = "Container instance deregistration forced by user";
 
 pub fn list_container_instances(
     call: &mut Call,
@@ -97,7 +99,8 @@ pub fn update_container_instances_state(
     Ok(api::UpdateContainerInstancesStateResponse { container_instances: Some(changed), failures: Some(failures) })
 }
 
-/// Forced, its tasks go on: on AWS they are orphans, here their node still answers for them.
+/// Forced, its tasks go on: on AWS they are orphans, here their node still answers for them. Those of services end, as their
+/// schedulers start others.
 pub fn deregister_container_instance(
     call: &mut Call,
     tx: &mut Tx,
@@ -109,8 +112,18 @@ pub fn deregister_container_instance(
         return Err(Error::invalid_parameter("Found running tasks on the instance."));
     }
     let view = api::ContainerInstance { status: Some("INACTIVE".to_owned()), ..view::view(&instance, tx, &[]) };
+    release(call, tx, &instance);
     forget(call, tx, &instance);
     Ok(api::DeregisterContainerInstanceResponse { container_instance: Some(view) })
+}
+
+fn release(call: &mut Call, tx: &mut Tx, instance: &ContainerInstance) {
+    let tasks = tx.by::<Task>("container_instance", &instance.id).filter(|task| task.member.is_some());
+    for mut task in tasks.cloned().collect::<Vec<Task>>() {
+        if task::ask_to_stop(&mut task, api::TaskStopCode::TerminationNotice, DEREGISTERED.to_owned(), call.now) {
+            task::put(call, tx, task);
+        }
+    }
 }
 
 /// The agent is part of the node's own binary: there is never another one to fetch.

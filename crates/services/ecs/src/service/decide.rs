@@ -59,7 +59,7 @@ fn lost(situation: &Situation) -> usize {
     let (Some(primary), Some(source)) = (situation.primary(), source(situation)) else { return 0 };
     let wanted = match primary.rollout {
         Rollout::Completed => return 0,
-        Rollout::InProgress => situation.floor,
+        Rollout::InProgress => situation.floor.min(situation.service.deployments[source].desired as usize),
         Rollout::Failed => situation.desired,
     };
     if !situation.may_start(&situation.service.deployments[source]) || situation.is_waiting_for_place() {

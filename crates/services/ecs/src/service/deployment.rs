@@ -43,6 +43,8 @@ pub struct Deployment {
     pub updated_at: Time,
     /// Tasks that failed since the last one became healthy: `failedTasks`, and what the circuit breaker counts.
     pub failed_tasks: u32,
+    /// How many tasks there were to be when another deployment took its place: no more of it are brought back.
+    pub desired: u32,
     /// The latest moment at which a task of it became healthy.
     pub healthy_at: Option<Time>,
     /// How often in a row starting was followed by failure, and until when nothing is started therefore.

@@ -40,10 +40,13 @@ pub fn complete(call: &mut Call, tx: &mut Tx, mut service: Service) {
     let Some(primary) = service.deployments.first_mut() else { return };
     primary.reason = format!("ECS deployment {} completed.", primary.name());
     (primary.rollout, primary.updated_at) = (Rollout::Completed, now);
+    let failed_tasks = primary.failed_tasks;
     service.complaint = None;
+    let threshold = threshold(&service);
     change(tx, &service, |change| {
         change.status = if change.rollback.is_some() { Stage::RollbackSuccessful } else { Stage::Successful };
         (change.finished_at, change.updated_at) = (Some(now), now);
+        (change.failure_count, change.threshold) = (failed_tasks, threshold);
     });
     tx.put(service.clone());
     if let Some(primary) = service.primary() {

@@ -32,6 +32,8 @@ pub fn update_service(
     service.unplaced = None;
     if is_forced || deploys(&before, &service.spec) {
         service_deployment::supersede(tx, &service, call.now);
+        let replaced = service.deployments.iter_mut().take(1);
+        replaced.for_each(|replaced| replaced.desired = desired(&before));
         deploy(call, tx, &mut service);
     }
     if before.desired_count != service.spec.desired_count {
@@ -41,6 +43,10 @@ pub fn update_service(
     let service_view = view::view(&service, tx, true);
     tx.put(service);
     Ok(api::UpdateServiceResponse { service: Some(service_view) })
+}
+
+fn desired(spec: &api::CreateServiceRequest) -> u32 {
+    spec.desired_count.and_then(|count| count.try_into().ok()).unwrap_or_default()
 }
 
 fn active(tx: &Tx, cluster: &Cluster, given: &str) -> Result<Service, Error> {
@@ -107,7 +113,12 @@ fn deploys(before: &api::CreateServiceRequest, after: &api::CreateServiceRequest
         || before.platform_version != after.platform_version
         || before.load_balancers != after.load_balancers
         || before.service_registries != after.service_registries
-        || before.service_connect_configuration != after.service_connect_configuration
+        || connect(before) != connect(after)
         || before.volume_configurations != after.volume_configurations
         || before.vpc_lattice_configurations != after.vpc_lattice_configurations
+}
+
+/// One that is not enabled is none.
+fn connect(spec: &api::CreateServiceRequest) -> Option<&api::ServiceConnectConfiguration> {
+    spec.service_connect_configuration.as_ref().filter(|connect| connect.enabled == Some(true))
 }

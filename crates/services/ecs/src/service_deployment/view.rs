@@ -74,7 +74,7 @@ fn with_alarms(mut configuration: api::DeploymentConfiguration) -> api::Deployme
 fn circuit_breaker(row: &ServiceDeployment, service: Option<&Service>) -> api::ServiceDeploymentCircuitBreaker {
     let breaker = row.configuration.as_ref().and_then(|configuration| configuration.deployment_circuit_breaker.as_ref());
     let counting = service.into_iter().flat_map(|service| &service.deployments).find(|each| each.id == row.deployment);
-    let counting = counting.filter(|_| row.threshold.is_none()).map(|deployment| deployment.failed_tasks);
+    let counting = counting.filter(|_| !row.is_over() && row.threshold.is_none()).map(|deployment| deployment.failed_tasks);
     let failure_count = counting.unwrap_or(row.failure_count);
     let threshold = row.threshold.or_else(|| service.and_then(service::threshold));
     let status = match threshold {

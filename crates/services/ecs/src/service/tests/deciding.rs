@@ -84,7 +84,8 @@ fn deployment(wants: &str, word: &str) -> Option<Deployment> {
     let is_primary = wants.split_whitespace().find(|word| word.starts_with('v')) == Some(word);
     let throttled_until = throttled.filter(|_| is_primary);
     let healthy_at = Some(NOW);
-    Some(Deployment { id: id.into(), rollout, failed_tasks, throttled_until, healthy_at, ..Deployment::default() })
+    let desired = number(wants, "was").or(number(wants, "desired")).unwrap_or_default() as u32;
+    Some(Deployment { id: id.into(), rollout, failed_tasks, throttled_until, healthy_at, desired, ..Deployment::default() })
 }
 
 fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situation<'a> {
@@ -212,6 +213,8 @@ fn an_update_in_the_middle_of_an_update_drops_what_had_not_become_healthy() {
 #[test]
 fn during_a_deployment_a_lost_old_task_is_replaced_by_its_like() {
     check("desired=4 v2=progress v1=done", "a:v1:H b:v1:H c:v1:H e:v2:S f:v2:S g:v2:S h:v2:S", expect!["start 1 of v1"]);
+    check("desired=4 was=3 v2=progress v1=done", "a:v1:H b:v1:H c:v1:H e:v2:S f:v2:S g:v2:S h:v2:S", expect!["rest"]);
+    check("desired=4 was=3 v2=progress v1=done", "a:v1:H b:v1:H e:v2:S f:v2:S g:v2:S h:v2:S", expect!["start 1 of v1"]);
     check("desired=4 min=50 v2=progress v1=done", "a:v1:H b:v1:H e:v2:S f:v2:S g:v2:S h:v2:S", expect!["rest"]);
     check("desired=2 v2=failed v1=done", "a:v1:H", expect!["start 1 of v1"]);
 }

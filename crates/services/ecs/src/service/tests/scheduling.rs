@@ -167,6 +167,78 @@ fn a_task_without_a_place_starts_when_there_is_one() {
     assert!(events(&mut plane).iter().any(|event| event.contains("insufficient memory available")), "{:?}", events(&mut plane));
 }
 
+#[test]
+fn a_task_whose_constraint_no_instance_meets_starts_when_one_does() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "placementConstraints": [{ "type": "memberOf", "expression": "attribute:stack == prod" }] }));
+    settle(&mut plane, obedient);
+    assert_eq!(describe(&mut plane)["runningCount"], 0);
+    plane.pass(Duration::from_secs(1));
+    let instance = plane.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
+    let stack = json!({ "name": "stack", "value": "prod", "targetType": "container-instance", "targetId": instance });
+    plane.ok("PutAttributes", json!({ "attributes": [stack] }));
+    settle(&mut plane, obedient);
+    assert_eq!(describe(&mut plane)["runningCount"], 2);
+}
+
+#[test]
+fn an_instance_that_is_deregistered_by_force_is_left_for_another() {
+    for strategy in ["REPLICA", "DAEMON"] {
+        let mut plane = plane();
+        let mut input = json!({ "serviceName": "web", "taskDefinition": "web", "schedulingStrategy": strategy });
+        if strategy == "REPLICA" {
+            input["desiredCount"] = json!(2);
+        }
+        plane.ok("CreateService", input);
+        live(&mut plane, obedient);
+        let instance = plane.ok("ListContainerInstances", json!({}))["containerInstanceArns"][0].clone();
+        plane.ok("DeregisterContainerInstance", json!({ "containerInstance": instance, "force": true }));
+        live(&mut plane, obedient);
+        let service = describe(&mut plane);
+        assert_eq!((&service["runningCount"], &service["pendingCount"]), (&service["desiredCount"], &json!(0)), "{strategy}");
+        let stopped = plane.ok("ListTasks", json!({ "desiredStatus": "STOPPED" }))["taskArns"].clone();
+        let stopped = plane.ok("DescribeTasks", json!({ "tasks": stopped }))["tasks"].clone();
+        assert_eq!(stopped.as_array().map(Vec::len), Some(1));
+        assert_eq!(stopped[0]["containerInstanceArn"], instance);
+        assert_eq!(stopped[0]["stoppedReason"], "Container instance deregistration forced by user");
+    }
+}
+
+#[test]
+fn a_change_of_both_revision_and_count_starts_only_the_new_revision() {
+    let mut plane = plane();
+    create(&mut plane, json!({}));
+    live(&mut plane, obedient);
+    define(&mut plane);
+    plane.ok("UpdateService", json!({ "service": "web", "taskDefinition": "web:2", "desiredCount": 5 }));
+    settle(&mut plane, obedient);
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:2 IN_PROGRESS 5/5", "ACTIVE web:1 COMPLETED 2/2"]);
+    plane.ok("UpdateService", json!({ "service": "web", "desiredCount": 7 }));
+    settle(&mut plane, obedient);
+    assert_eq!(deployments(&mut plane), ["PRIMARY web:2 IN_PROGRESS 7/7", "ACTIVE web:1 COMPLETED 2/2"]);
+}
+
+#[test]
+fn a_deployment_that_was_successful_stays_so_when_nobody_can_go_back_to_it() {
+    let mut plane = plane();
+    let breaker = json!({ "enable": true, "rollback": true });
+    let configuration = json!({ "minimumHealthyPercent": 0, "maximumPercent": 100, "deploymentCircuitBreaker": breaker });
+    create(&mut plane, json!({ "deploymentConfiguration": configuration }));
+    live(&mut plane, obedient);
+    define(&mut plane);
+    plane.ok("UpdateService", json!({ "service": "web", "taskDefinition": "web:2" }));
+    live(&mut plane, broken(1));
+    let arns = plane.ok("ListServiceDeployments", json!({ "service": "web" }))["serviceDeployments"].clone();
+    let arns: Vec<&Value> = arns.as_array().unwrap().iter().map(|it| &it["serviceDeploymentArn"]).collect();
+    let described =
+        plane.ok("DescribeServiceDeployments", json!({ "serviceDeploymentArns": arns }))["serviceDeployments"].clone();
+    let told = |it: &Value| format!("{} {}", it["status"].as_str().unwrap(), it["deploymentCircuitBreaker"]);
+    expect![[r#"
+        ROLLBACK_FAILED {"status":"TRIGGERED","failureCount":3,"threshold":3}
+        SUCCESSFUL {"status":"MONITORING_COMPLETE","failureCount":0,"threshold":3}"#]]
+    .assert_eq(&described.as_array().unwrap().iter().map(told).collect::<Vec<_>>().join("\n"));
+}
+
 /// Every image resolves to what the tag stands for at the moment.
 fn resolved(digest: &'static str) -> impl Fn(&TaskSpec) -> Option<TaskStatus> {
     move |spec| {
