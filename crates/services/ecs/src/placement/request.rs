@@ -82,22 +82,21 @@ fn member_of(expression: &Option<String>) -> Result<Rule, api::Error> {
 fn distinct_instance(expression: &Option<String>) -> Result<Rule, api::Error> {
     match expression.as_deref() {
         None | Some("") => Ok(Rule::DistinctInstance),
-        Some(_) => Err(api::Error::invalid_parameter("A distinctInstance constraint does not take an expression.")),
+        Some(_) => Err(api::Error::invalid_parameter("distinctInstance expression should not be specified.")),
     }
 }
 
 pub fn strategies(given: Option<&[api::PlacementStrategy]>) -> Result<Vec<Strategy>, api::Error> {
     let given = given.unwrap_or_default();
     if given.len() > STRATEGIES {
-        return Err(api::Error::invalid_parameter(format!("Strategies should have at most {STRATEGIES} items.")));
+        return Err(api::Error::invalid_parameter(format!("Maximum number of strategies is {STRATEGIES}.")));
     }
     given.iter().map(strategy).collect()
 }
 
 fn strategy(given: &api::PlacementStrategy) -> Result<Strategy, api::Error> {
     let field = given.field.as_deref().unwrap_or_default();
-    let refuse =
-        |kind: &str| Err(api::Error::invalid_parameter(format!("The field {field} is not valid for the strategy {kind}.")));
+    let refuse = |kind: &str| Err(api::Error::invalid_parameter(format!("{kind} field '{field}' is invalid.")));
     match &given.r#type {
         Some(api::PlacementStrategyType::Spread) => match field {
             "instanceId" | "host" => Ok(Strategy::Spread(Field::Instance)),
@@ -112,7 +111,7 @@ fn strategy(given: &api::PlacementStrategy) -> Result<Strategy, api::Error> {
             _ => refuse("binpack"),
         },
         Some(api::PlacementStrategyType::Random) if field.is_empty() => Ok(Strategy::Random),
-        Some(api::PlacementStrategyType::Random) => refuse("random"),
+        Some(api::PlacementStrategyType::Random) => Err(api::Error::invalid_parameter("random field should not be specified.")),
         _ => Err(api::Error::invalid_parameter("The type of a placement strategy is random, spread or binpack.")),
     }
 }

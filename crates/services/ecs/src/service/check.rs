@@ -1,6 +1,7 @@
 //! What a service may ask for, refused in AWS's words before anything is written. Pure; its definition, network and capacity
 //! are checked as those of RunTask are.
 
+use super::reach;
 use crate::cluster::Cluster;
 use crate::placement::request;
 use crate::task::capacity::{self, Share};
@@ -9,8 +10,10 @@ use crate::task_definition::TaskDefinition;
 use api_ecs as api;
 use api_ecs::Error;
 use base::limits::TASKS_PER_SERVICE;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+const BAKE_MINUTES: RangeInclusive<i32> = 0..=1440;
 const ZONE: &str = "attribute:ecs.availability-zone";
 
 /// `spec` must be complete, and be a service's of this cluster with this definition.
@@ -26,6 +29,7 @@ pub fn check(cluster: &Cluster, definition: Arc<TaskDefinition>, spec: &api::Cre
     if spec.availability_zone_rebalancing == Some(api::AvailabilityZoneRebalancing::Enabled) {
         may_rebalance(spec)?;
     }
+    reach::check(cluster, &definition.definition, spec)?;
     check_placement(cluster, definition, spec)
 }
 
@@ -81,6 +85,9 @@ fn check_configuration(spec: &api::CreateServiceRequest) -> Result<(), Error> {
         (100, 100) => refuse("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."),
         _ => Ok(()),
     }?;
+    if configuration.bake_time_in_minutes.is_some_and(|minutes| !BAKE_MINUTES.contains(&minutes)) {
+        return refuse("bakeTimeInMinutes must be between 0 and 1440.");
+    }
     let breaker = configuration.deployment_circuit_breaker.clone().unwrap_or_default();
     check_threshold(&breaker.threshold_configuration.unwrap_or_default())?;
     check_early_success(configuration.early_success_criteria.as_ref(), minimum)
@@ -111,7 +118,7 @@ fn check_early_success(criteria: Option<&api::DeploymentEarlySuccessCriteria>, m
 pub fn may_rebalance(spec: &api::CreateServiceRequest) -> Result<(), Error> {
     let refuse = |what: &str| refuse(&format!("Availability Zone Rebalancing does not support {what}."));
     if spec.scheduling_strategy == Some(api::SchedulingStrategy::Daemon) {
-        return refuse("the DAEMON scheduling strategy");
+        return refuse("DAEMON services");
     }
     if spec.launch_type == Some(api::LaunchType::External) {
         return refuse("the EXTERNAL launch type");

@@ -17,6 +17,7 @@ mod ops;
 mod outcome;
 mod pace;
 pub mod pin;
+mod reach;
 mod rebalance;
 mod reconcile;
 mod rollout;

@@ -4,4 +4,5 @@ mod api;
 mod capacity;
 mod deciding;
 mod examples;
+mod reach;
 mod scheduling;

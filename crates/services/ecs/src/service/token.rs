@@ -23,6 +23,9 @@ impl Token {
         if token.len() > LENGTH {
             return Err(api::Error::invalid_parameter(format!("idempotency token longer than {LENGTH}.")));
         }
+        if !token.bytes().all(|byte| (33..=126).contains(&byte)) {
+            return Err(api::Error::invalid_parameter("clientToken must be ASCII characters in the range of 33-126."));
+        }
         Ok(Some(Token { token, sha256: sha256(input) }))
     }
 }

@@ -94,11 +94,13 @@ fn check(cluster: &Cluster, items: &[api::CapacityProviderStrategyItem]) -> Resu
     strategy::refuse_mix(items)?;
     if items.iter().all(|item| weight(item) == 0) {
         return refuse(
-            "The specified capacity provider strategy must contain at least one capacity provider with a weight above 0.",
+            "There are no capacity providers in the capacity provider strategy with a weight value greater than zero.",
         );
     }
     if items.iter().filter(|item| base(item) > 0).count() > 1 {
-        return refuse("The specified capacity provider strategy cannot contain more than one capacity provider with a base.");
+        return refuse(
+            "There are multiple capacity providers in the specified capacity provider strategy with a base value defined.",
+        );
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ pub mod history;
 mod idempotency;
 pub mod launch;
 mod list_tasks;
-mod network;
+pub mod network;
 mod overrides;
 pub mod placing;
 mod protection;

@@ -10,7 +10,8 @@ fn check(answer: &Value, expected: Expect) {
 /// With the definitions `web` (bridge) and `net` (awsvpc, for Fargate too).
 fn plane() -> Plane {
     let mut plane = Plane::with_node();
-    let containers = json!([{"name": "app", "image": "i", "memory": 8, "cpu": 8, "essential": true}]);
+    let ports = json!([{"containerPort": 80, "name": "http"}]);
+    let containers = json!([{"name": "app", "image": "i", "memory": 8, "cpu": 8, "essential": true, "portMappings": ports}]);
     plane.define("web", json!({"containerDefinitions": containers}));
     plane.define(
         "net",
@@ -166,6 +167,8 @@ fn what_a_service_cannot_be_is_refused_in_awss_words() {
         with(web(), json!({"taskDefinition": ""})),
         with(web(), json!({"taskDefinition": "none"})),
         with(web(), json!({"clientToken": "x".repeat(37)})),
+        with(web(), json!({"clientToken": "a b"})),
+        with(web(), json!({"deploymentConfiguration": {"bakeTimeInMinutes": -1}})),
         json!({"serviceName": "web", "taskDefinition": "web"}),
         with(web(), json!({"desiredCount": -1})),
         with(web(), json!({"desiredCount": 5001})),
@@ -191,32 +194,34 @@ fn what_a_service_cannot_be_is_refused_in_awss_words() {
     check(
         &json!(said),
         expect![[r#"
-        [
-          "InvalidParameterException: Invalid service name.",
-          "ClusterNotFoundException: Cluster not found.",
-          "InvalidParameterException: TaskDefinition can not be blank.",
-          "ClientException: TaskDefinition not found.",
-          "InvalidParameterException: idempotency token longer than 36.",
-          "InvalidParameterException: DesiredCount is missing",
-          "InvalidParameterException: DesiredCount can not be lesser than 0",
-          "InvalidParameterException: DesiredCount can not be greater than 5000",
-          "InvalidParameterException: Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-          "InvalidParameterException: Task definition does not support launch_type FARGATE.",
-          "InvalidParameterException: The platform version must be null when specifying an EC2 launch type.",
-          "InvalidParameterException: Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
-          "InvalidParameterException: The field x is not valid for the strategy spread.",
-          "InvalidParameterException: The prefix aws: is reserved for AWS use. Tag keys and values cannot start with it.",
-          "UnsupportedFeatureException: Deployments by EXTERNAL controllers are not supported by this server yet.",
-          "UnsupportedFeatureException: Deployment strategies other than ROLLING are not supported by this server yet.",
-          "InvalidParameterException: Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
-          "InvalidParameterException: minimumHealthyPercent must be at most 100",
-          "InvalidParameterException: maximumPercent must be at least 100",
-          "InvalidParameterException: Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration.",
-          "InvalidParameterException: The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again",
-          "InvalidParameterException: The daemon scheduling strategy does not support the FARGATE launch type. Change the launch type and try again",
-          "InvalidParameterException: The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again",
-          "InvalidParameterException: The daemon scheduling strategy does not support values above 100 for maximumPercent."
-        ]"#]],
+            [
+              "InvalidParameterException: Invalid service name.",
+              "ClusterNotFoundException: Cluster not found.",
+              "InvalidParameterException: TaskDefinition can not be blank.",
+              "ClientException: TaskDefinition not found.",
+              "InvalidParameterException: idempotency token longer than 36.",
+              "InvalidParameterException: clientToken must be ASCII characters in the range of 33-126.",
+              "InvalidParameterException: bakeTimeInMinutes must be between 0 and 1440.",
+              "InvalidParameterException: DesiredCount is missing",
+              "InvalidParameterException: DesiredCount can not be lesser than 0",
+              "InvalidParameterException: DesiredCount can not be greater than 5000",
+              "InvalidParameterException: Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+              "InvalidParameterException: Task definition does not support launch_type FARGATE.",
+              "InvalidParameterException: The platform version must be null when specifying an EC2 launch type.",
+              "InvalidParameterException: Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+              "InvalidParameterException: spread field 'x' is invalid.",
+              "InvalidParameterException: The prefix aws: is reserved for AWS use. Tag keys and values cannot start with it.",
+              "UnsupportedFeatureException: Deployments by EXTERNAL controllers are not supported by this server yet.",
+              "UnsupportedFeatureException: Deployment strategies other than ROLLING are not supported by this server yet.",
+              "InvalidParameterException: Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
+              "InvalidParameterException: minimumHealthyPercent must be at most 100",
+              "InvalidParameterException: maximumPercent must be at least 100",
+              "InvalidParameterException: Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration.",
+              "InvalidParameterException: The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again",
+              "InvalidParameterException: The daemon scheduling strategy does not support the FARGATE launch type. Change the launch type and try again",
+              "InvalidParameterException: The daemon scheduling strategy does not support placement strategies. Remove the placement strategy and try again",
+              "InvalidParameterException: The daemon scheduling strategy does not support values above 100 for maximumPercent."
+            ]"#]],
     );
 }
 
@@ -235,7 +240,8 @@ fn a_name_is_taken_until_its_service_is_gone() {
 
 #[test]
 fn only_some_changes_start_a_deployment() {
-    let containers = json!([{"name": "app", "image": "i", "memory": 8}]);
+    let ports = json!([{"containerPort": 80, "name": "http"}]);
+    let containers = json!([{"name": "app", "image": "i", "memory": 8, "portMappings": ports}]);
     let fresh = || {
         let mut plane = plane();
         plane.define("web", json!({"containerDefinitions": containers}));
@@ -243,7 +249,7 @@ fn only_some_changes_start_a_deployment() {
         plane
     };
     let balancer = json!([{"targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/b", "containerName": "app", "containerPort": 80}]);
-    let registry = json!([{"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/a"}]);
+    let registry = json!([{"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/a", "containerName": "app", "containerPort": 80}]);
     let cases = [
         (json!({}), false),
         (json!({"taskDefinition": "web:1"}), false),
@@ -253,6 +259,7 @@ fn only_some_changes_start_a_deployment() {
         (json!({"loadBalancers": []}), false),
         (json!({"serviceRegistries": registry}), true),
         (json!({"serviceConnectConfiguration": {"enabled": true, "namespace": "n"}}), true),
+        (json!({"serviceConnectConfiguration": {"enabled": false}}), false),
         (json!({"desiredCount": 5}), false),
         (json!({"deploymentConfiguration": {"maximumPercent": 150}}), false),
         (json!({"availabilityZoneRebalancing": "DISABLED"}), false),

@@ -44,7 +44,8 @@ fn a_service_with_several_target_groups_is_accepted_as_it_is() {
     let Some(body) = case("services/several-target-groups.json") else { return };
     let mut plane = Plane::new();
     plane.ok("CreateCluster", json!({"clusterName": body["cluster"]}));
-    let containers = json!([{"name": "querypie-app", "image": "i", "memory": 8, "essential": true}]);
+    let ports: Vec<Value> = [3000, 40000, 6000, 8000, 9000].map(|port| json!({"containerPort": port})).to_vec();
+    let containers = json!([{"name": "querypie-app", "image": "i", "memory": 8, "essential": true, "portMappings": ports}]);
     for _ in 0..5 {
         plane.define(
             "querypie-app",
