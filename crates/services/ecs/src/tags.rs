@@ -108,7 +108,24 @@ impl Resource {
             }
             _ => return Err(invalid()),
         };
+        if let Some(kind) = resource.inactive(image) {
+            let message = format!("The specified {kind} is inactive. Specify an active {kind} and try again.");
+            return Err(Error::invalid_parameter(message));
+        }
         if resource.row_tags(image).is_some() { Ok(resource) } else { Err(resource.missing()) }
+    }
+
+    /// What it is, of one that was deleted and is still told of.
+    fn inactive(&self, image: &Image) -> Option<&'static str> {
+        let (kind, is_inactive) = match self {
+            Resource::Cluster(key) => ("cluster", image.get::<Cluster>(key.as_str()).is_some_and(|row| !row.active)),
+            Resource::Service(key) => {
+                let row = image.get::<Service>(key.as_str());
+                ("service", row.is_some_and(|row| row.status == service::Status::Inactive))
+            }
+            _ => return None,
+        };
+        is_inactive.then_some(kind)
     }
 
     fn tags(&self, image: &Image) -> Vec<Tag> {
@@ -118,7 +135,7 @@ impl Resource {
     fn row_tags<'a>(&self, image: &'a Image) -> Option<&'a [Tag]> {
         match self {
             Resource::CapacityProvider(key) => image.get::<CapacityProvider>(key.as_str()).map(|row| &row.tags[..]),
-            Resource::Cluster(key) => image.get::<Cluster>(key.as_str()).filter(|row| row.active).map(|row| &row.tags[..]),
+            Resource::Cluster(key) => image.get::<Cluster>(key.as_str()).map(|row| &row.tags[..]),
             Resource::ContainerInstance(key) => image.get::<ContainerInstance>(key.as_str()).map(|row| &row.tags[..]),
             Resource::Service(key) => image.get::<Service>(key.as_str()).map(|row| &row.tags[..]),
             Resource::Task(key) => image.get::<Task>(key.as_str()).map(|row| &row.tags[..]),
@@ -198,10 +215,23 @@ mod tests {
             let answer = plane.ok("ListTagsForResource", json!({"resourceArn": arn}));
             assert_eq!(answer["tags"], json!([{"key": "b", "value": "2"}]), "{arn}");
         }
+        plane.ok("CreateCluster", json!({"clusterName": "gone"}));
+        plane.ok("DeleteCluster", json!({"cluster": "gone"}));
+        plane.ok("CreateService", json!({"serviceName": "gone", "taskDefinition": "web", "desiredCount": 0}));
+        plane.ok("DeleteService", json!({"service": "gone"}));
+        plane.pass(std::time::Duration::from_secs(1));
         let mut listed = |arn: &str| plane.refused("ListTagsForResource", json!({"resourceArn": arn}));
         let cases = [
             ("web", "InvalidParameterException: The ARN provided is invalid."),
             ("arn:aws:ecs:us-east-1:123456789012:cluster/none", "ClusterNotFoundException: Cluster not found."),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:cluster/gone",
+                "InvalidParameterException: The specified cluster is inactive. Specify an active cluster and try again.",
+            ),
+            (
+                "arn:aws:ecs:us-east-1:123456789012:service/default/gone",
+                "InvalidParameterException: The specified service is inactive. Specify an active service and try again.",
+            ),
             (
                 "arn:aws:ecs:us-east-1:123456789012:task/default/0f3a",
                 "ResourceNotFoundException: The specified resource could not be found.",
