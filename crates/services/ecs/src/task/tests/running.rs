@@ -168,7 +168,7 @@ fn what_aws_refuses_is_refused_in_its_words() {
     );
     refused(
         json!({ "taskDefinition": "web", "placementStrategy": [{ "type": "binpack", "field": "disk" }] }),
-        expect!["InvalidParameterException: The field disk is not valid for the strategy binpack."],
+        expect!["InvalidParameterException: binpack field 'disk' is invalid."],
     );
     refused(
         json!({ "taskDefinition": "web", "placementConstraints": [{ "type": "memberOf", "expression": "x == 1" }] }),
