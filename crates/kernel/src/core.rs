@@ -59,6 +59,11 @@ impl Core {
         let epoch = backend.lead()?;
         let loaded = backend.load()?;
         let image = services.tables().image(loaded.revision, loaded.rows)?;
+        Ok(Core::over(services, backend, epoch, image, rng))
+    }
+
+    /// Over what a backend that leads has, for whoever has read it.
+    pub fn over(services: Arc<Services>, backend: Box<dyn Backend>, epoch: Epoch, image: Image, rng: Rng) -> Core {
         let driver = Driver::new(services.reconcilers(), &image);
         let workloads = services.workloads();
         let mut words = Words::default();
@@ -66,7 +71,7 @@ impl Core {
         let connected = workloads.map(|workloads| (workloads.connected)(&image)).unwrap_or_default();
         connected.into_iter().for_each(|node| words.hear(node, Word::Left));
         let (dispatcher, joining, again_at) = (Dispatcher::default(), Vec::new(), None);
-        Ok(Core { services, workloads, backend, epoch, image, driver, dispatcher, words, joining, again_at, rng })
+        Core { services, workloads, backend, epoch, image, driver, dispatcher, words, joining, again_at, rng }
     }
 
     pub fn services(&self) -> &Arc<Services> {

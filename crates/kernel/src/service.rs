@@ -11,7 +11,7 @@ use std::future::{Future, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use store::{Image, Record, Tables, Tx};
+use store::{Change, Image, Record, Tables, Tx};
 use wire::model::OperationModel;
 use wire::{Model, Operation, eventstream};
 
@@ -47,13 +47,14 @@ pub struct Service {
     pub(crate) operations: BTreeMap<&'static str, Prepare>,
     pub(crate) reconcilers: Vec<Arc<dyn Erased>>,
     pub(crate) tables: Tables,
+    pub(crate) takes: BTreeMap<&'static str, Take>,
     pub(crate) workloads: Option<Workloads>,
 }
 
 impl Service {
     pub fn new(model: &'static Model) -> Service {
-        let (operations, reconcilers) = (BTreeMap::new(), Vec::new());
-        Service { model, operations, reconcilers, tables: Tables::default(), workloads: None }
+        let (operations, reconcilers, takes) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Service { model, operations, reconcilers, tables: Tables::default(), takes, workloads: None }
     }
 
     /// An operation that may change rows.
@@ -161,6 +162,7 @@ impl Service {
 
     pub fn table<R: Record>(mut self) -> Service {
         self.tables.add::<R>();
+        self.takes.insert(R::TABLE, take::<R>);
         self
     }
 
@@ -184,6 +186,15 @@ impl Service {
             Some(modelled) => not_built(modelled),
             None => wire::Error::unknown_operation(operation),
         })
+    }
+}
+
+type Take = fn(&mut Tx, &Image, &str);
+
+fn take<R: Record>(tx: &mut Tx, from: &Image, key: &str) {
+    match from.get::<R>(key) {
+        Some(row) => tx.put(row.clone()),
+        None => _ = tx.delete::<R>(key),
     }
 }
 
@@ -219,6 +230,12 @@ impl Services {
         let mut all = Tables::default();
         self.0.iter().for_each(|service| all.merge(service.tables.clone()));
         all
+    }
+
+    /// Makes a row what it is in another image. The simulator reads with it, of a disk that it knows, what is new there.
+    pub fn take(&self, tx: &mut Tx, from: &Image, row: &Change) {
+        let take = self.0.iter().find_map(|service| service.takes.get(row.table));
+        take.expect("rows are of tables that there are")(tx, from, row.key.as_str());
     }
 
     pub(crate) fn reconcilers(&self) -> Vec<Arc<dyn Erased>> {

@@ -1,6 +1,7 @@
 //! The plane: the real `Core` over a disk that survives it. What comes in waits until the writer takes its turn and is one
 //! group then; a crash in the middle of a commit leaves it durable or not, and tells nobody.
 
+use crate::disk::{Dies, Disk};
 use crate::mutation::Mutation;
 use crate::scheduler::{self, Deed, Watched};
 use base::{Rng, Scope, Time};
@@ -13,8 +14,7 @@ use kernel::{Call, Caller, Core, Services, Word};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::backend::mem::Mem;
-use store::{Backend, Change, Epoch, Image, Loaded, Write};
+use store::{Change, Image};
 use workload::{Assign, NodeId};
 
 pub const ACCOUNT: &str = "123456789012";
@@ -49,7 +49,7 @@ pub struct Turned {
 impl Plane {
     pub fn new(rng: Rng, mutation: Option<Mutation>) -> Plane {
         let services = Arc::new(Services::new(vec![ecs::service().reconcile_instead::<Watched>()]));
-        let disk = Disk { rows: Mem::new(), state: Arc::default(), mutation };
+        let disk = Disk::new(Arc::clone(&services), mutation);
         scheduler::watch(mutation);
         let mut plane =
             Plane { services, disk, core: None, inbox: Vec::new(), is_asked: false, answers: Arc::default(), mutation };
@@ -83,25 +83,25 @@ impl Plane {
         self.core = None;
         self.inbox.clear();
         lock(&self.answers).clear();
-        lock(&self.disk.state).dies = None;
+        self.disk.dies(None);
     }
 
     pub fn recover(&mut self, rng: Rng) {
-        let core = Core::open(Arc::clone(&self.services), Box::new(self.disk.clone()), rng);
-        self.core = Some(core.unwrap_or_else(|error| panic!("the plane does not come back: {error}")));
+        let (epoch, image) = self.disk.read().unwrap_or_else(|error| panic!("the plane does not come back: {error}"));
+        self.core = Some(Core::over(Arc::clone(&self.services), Box::new(self.disk.clone()), epoch, image, rng));
     }
 
     pub fn fill_disk(&self, is_full: bool) {
-        lock(&self.disk.state).is_full = is_full;
+        self.disk.fill(is_full);
     }
 
     /// In its next commit, before or after that is durable.
     pub fn die_in_commit(&self, point: Dies) {
-        lock(&self.disk.state).dies = Some(point);
+        self.disk.dies(Some(point));
     }
 
     pub fn spare(&self) {
-        lock(&self.disk.state).dies = None;
+        self.disk.dies(None);
     }
 
     pub fn hear(&mut self, node: &NodeId, word: Word) {
@@ -136,7 +136,7 @@ impl Plane {
         let core = self.core.as_mut()?;
         let (outcome, settles, kept) = core.run(now, std::mem::take(&mut self.inbox));
         let deeds = scheduler::deeds();
-        if lock(&self.disk.state).dies == Some(Dies::Now) {
+        if self.disk.has_died() {
             return None;
         }
         settles.into_iter().for_each(|settle| settle(&kept));
@@ -187,61 +187,4 @@ fn parsed(answer: Result<Bytes, wire::Error>) -> Answer {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[derive(Clone)]
-struct Disk {
-    rows: Mem,
-    state: Arc<Mutex<DiskState>>,
-    mutation: Option<Mutation>,
-}
-
-#[derive(Default)]
-struct DiskState {
-    is_full: bool,
-    dies: Option<Dies>,
-    /// `CommitLost`: acknowledged, and gone with the next crash.
-    unwritten: Vec<Write>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dies {
-    BeforeDurable,
-    AfterDurable,
-    /// It has.
-    Now,
-}
-
-impl Backend for Disk {
-    fn lead(&mut self) -> store::Result<Epoch> {
-        lock(&self.state).unwritten.clear();
-        self.rows.lead()
-    }
-
-    fn load(&mut self) -> store::Result<Loaded> {
-        self.rows.load()
-    }
-
-    fn commit(&mut self, epoch: Epoch, writes: &[Write]) -> store::Result<u64> {
-        let mut state = lock(&self.state);
-        if state.is_full {
-            return Err(store::Error::Commit("no space left on device".into()));
-        }
-        match state.dies {
-            Some(Dies::BeforeDurable) => {
-                state.dies = Some(Dies::Now);
-                if self.mutation == Some(Mutation::CommitTorn) {
-                    self.rows.commit(epoch, &writes[..writes.len() / 2])?;
-                }
-                return Err(store::Error::Commit("killed".into()));
-            }
-            Some(_) => state.dies = Some(Dies::Now),
-            None => {}
-        }
-        if self.mutation == Some(Mutation::CommitLost) {
-            let previous = std::mem::replace(&mut state.unwritten, writes.to_vec());
-            return self.rows.commit(epoch, &previous);
-        }
-        self.rows.commit(epoch, writes)
-    }
 }

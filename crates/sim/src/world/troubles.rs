@@ -1,7 +1,7 @@
 //! What goes wrong, and how it comes back.
 
 use super::{Event, World};
-use crate::plane::Dies;
+use crate::disk::Dies;
 use crate::profile::Trouble;
 use ecs::container_instance::ContainerInstance;
 use ecs::node::Node as NodeRow;
