@@ -13,6 +13,10 @@ pub const INSTANCES_PER_START_TASK: usize = 10;
 pub const SERVICE_EVENTS: usize = 100;
 pub const SERVICES_PER_DESCRIBE: usize = 10;
 pub const TASKS_PER_SERVICE: i32 = 5000;
+/// Of one with service discovery.
+pub const TASKS_PER_DISCOVERED_SERVICE: i32 = 1000;
+pub const SERVICES_PER_CLUSTER: usize = 5000;
+pub const CLUSTERS_PER_ACCOUNT: usize = 10_000;
 pub const TASKS_PER_DESCRIBE: usize = 100;
 pub const TAGS_PER_RESOURCE: usize = 50;
 pub const CUSTOM_ATTRIBUTES_PER_RESOURCE: usize = 10;

@@ -12,7 +12,7 @@ use crate::arn;
 use api_ecs as api;
 use base::{Arn, Scope};
 use serde::{Deserialize, Serialize};
-use store::{Image, Key, Record, Tx};
+use store::{Image, Index, Key, Record, Tx};
 
 /// The cluster that is meant where none is named.
 pub const DEFAULT: &str = "default";
@@ -86,10 +86,19 @@ pub fn key(scope: &Scope, name: &str) -> Key {
     Key::new(format!("{scope}/{name}"))
 }
 
+/// By which the clusters of an account and region are counted.
+const ACTIVE: &str = "active";
+
 impl Record for Cluster {
     const TABLE: &'static str = "ecs/cluster";
 
     fn key(&self) -> Key {
         key(&self.scope, &self.name)
+    }
+
+    fn indexes(&self, index: &mut Index) {
+        if self.active {
+            index.add(ACTIVE, &self.scope);
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! The cluster operations.
 
-use super::{Cluster, DEFAULT, find, key, strategy, view};
+use super::{ACTIVE, Cluster, DEFAULT, find, key, strategy, view};
 use crate::container_instance::ContainerInstance;
 use crate::paging::page;
 use crate::service::{self, Service};
 use crate::{arn, settings, tags};
 use api_ecs as api;
 use api_ecs::{ClusterSetting, Error, ExecuteCommandLogging};
+use base::limits::CLUSTERS_PER_ACCOUNT;
 use kernel::Call;
 use store::{Image, Tx};
 
@@ -23,6 +24,7 @@ pub fn create_cluster(
     if let Some(existing) = tx.get::<Cluster>(key(&call.scope, &name).as_str()).filter(|cluster| cluster.active) {
         return Ok(api::CreateClusterResponse { cluster: Some(view::changed(existing, tx)) });
     }
+    refuse_another(tx, call)?;
     let mut cluster = Cluster::new(&call.scope, &name);
     cluster.tags = input.tags.unwrap_or_default();
     tags::check(&cluster.tags)?;
@@ -36,6 +38,15 @@ pub fn create_cluster(
     let cluster_view = view::changed(&cluster, tx);
     tx.put(cluster);
     Ok(api::CreateClusterResponse { cluster: Some(cluster_view) })
+}
+
+/// Of an account that has as many clusters in the region as it may.
+fn refuse_another(image: &Image, call: &Call) -> Result<(), Error> {
+    if image.count_by::<Cluster>(ACTIVE, &call.scope) < CLUSTERS_PER_ACCOUNT {
+        return Ok(());
+    }
+    let sentence = format!("You've reached the limit on the number of clusters, which is {CLUSTERS_PER_ACCOUNT}.");
+    Err(Error::client(sentence))
 }
 
 fn container_insights(value: String) -> ClusterSetting {

@@ -1,4 +1,6 @@
-use crate::testing::Plane;
+use super::{Cluster, find};
+use crate::testing::{Plane, scope};
+use base::limits::CLUSTERS_PER_ACCOUNT;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 
@@ -212,4 +214,19 @@ fn a_strategy_is_over_fargate_or_over_groups_of_instances() {
     let refused = plane.refused("PutClusterCapacityProviders", put(json!([item("mine"), item("FARGATE")])));
     expect![[r#"InvalidParameterException: A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers. Specify one or the other and try again."#]]
         .assert_eq(&refused);
+}
+
+#[test]
+fn an_account_has_so_many_clusters() {
+    let mut plane = Plane::new();
+    plane.ok("CreateCluster", json!({"clusterName": "first"}));
+    plane.write(|tx| {
+        let first = find(tx, &scope(), Some("first")).expect("it was made").clone();
+        (1..CLUSTERS_PER_ACCOUNT).for_each(|number| tx.put(Cluster { name: format!("c{number}"), ..first.clone() }));
+    });
+    let refused = plane.refused("CreateCluster", json!({"clusterName": "one-more"}));
+    assert_eq!(refused, "ClientException: You've reached the limit on the number of clusters, which is 10000.");
+    plane.ok("CreateCluster", json!({"clusterName": "first"}));
+    plane.ok("DeleteCluster", json!({"cluster": "c7"}));
+    plane.ok("CreateCluster", json!({"clusterName": "one-more"}));
 }

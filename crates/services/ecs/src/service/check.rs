@@ -9,7 +9,7 @@ use crate::task::launch::{Ask, Launch};
 use crate::task_definition::TaskDefinition;
 use api_ecs as api;
 use api_ecs::Error;
-use base::limits::TASKS_PER_SERVICE;
+use base::limits::{TASKS_PER_DISCOVERED_SERVICE, TASKS_PER_SERVICE};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -40,10 +40,12 @@ pub fn check_name(name: &str) -> Result<(), Error> {
 }
 
 fn check_replica(spec: &api::CreateServiceRequest) -> Result<(), Error> {
+    let is_discovered = spec.service_registries.as_ref().is_some_and(|registries| !registries.is_empty());
+    let most = if is_discovered { TASKS_PER_DISCOVERED_SERVICE } else { TASKS_PER_SERVICE };
     match spec.desired_count {
         None => refuse("DesiredCount is missing"),
         Some(count) if count < 0 => refuse("DesiredCount can not be lesser than 0"),
-        Some(count) if count > TASKS_PER_SERVICE => refuse(&format!("DesiredCount can not be greater than {TASKS_PER_SERVICE}")),
+        Some(count) if count > most => refuse(&format!("DesiredCount can not be greater than {most}")),
         Some(_) => Ok(()),
     }
 }

@@ -205,6 +205,9 @@ pub fn find<'a>(image: &'a Image, cluster: &cluster::Cluster, given: &str) -> Re
 /// By which services that wait for a place are found when there may be one.
 pub const UNPLACED: &str = "unplaced";
 
+/// By which the services of a cluster are counted that are not gone.
+const OF_CLUSTER: &str = "cluster";
+
 impl Record for Service {
     const TABLE: &'static str = "ecs/service";
 
@@ -213,6 +216,9 @@ impl Record for Service {
     }
 
     fn indexes(&self, index: &mut Index) {
+        if self.status != Status::Inactive {
+            index.add(OF_CLUSTER, format_args!("{}/{}", self.scope, self.cluster));
+        }
         if self.unplaced.is_some() {
             index.add(UNPLACED, "");
         }
