@@ -120,7 +120,7 @@ fn seen(image: &Image, key: &Key, mutation: Mutation) -> Image {
 
 fn misjudge(actions: &mut Vec<Action>, service: &Service, mutation: Mutation) {
     let Some(primary) = service.primary() else { return };
-    let start = |deployment: &Deployment| Action::Start { deployment: deployment.id.clone(), count: 1, on: None };
+    let start = |deployment: &Deployment| Action::Start { deployment: deployment.id.clone(), count: 1, on: Vec::new() };
     match mutation {
         Mutation::FailedGoesOn if primary.rollout == Rollout::Failed && actions.is_empty() && !service.is_daemon() => {
             actions.push(start(primary));

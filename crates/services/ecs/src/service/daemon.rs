@@ -52,8 +52,9 @@ fn starts(situation: &Situation) -> Vec<Action> {
     }
     let taken = by_instance(situation.members.iter().filter(|member| !member.is_ended()));
     let free = situation.instances.iter().filter(|instance| !taken.contains_key(*instance));
-    let start = |instance: &&str| Action::Start { deployment: primary.id.clone(), count: 1, on: Some((*instance).to_owned()) };
-    free.map(start).collect()
+    let on: Vec<String> = free.map(|instance| (*instance).to_owned()).collect();
+    let start = || Action::Start { deployment: primary.id.clone(), count: on.len(), on: on.clone() };
+    (!on.is_empty()).then(start).into_iter().collect()
 }
 
 fn by_instance<'m, 'a: 'm>(members: impl Iterator<Item = &'m Member<'a>>) -> BTreeMap<&'a str, usize> {

@@ -35,7 +35,7 @@ impl Starts {
     fn actions(&self, situation: &Situation) -> Vec<Action> {
         let start = |at: usize, count: usize| {
             let deployment = situation.service.deployments.get(at).filter(|_| count > 0)?;
-            Some(Action::Start { deployment: deployment.id.clone(), count, on: None })
+            Some(Action::Start { deployment: deployment.id.clone(), count, on: Vec::new() })
         };
         let source = source(situation).unwrap_or_default();
         start(0, self.current).into_iter().chain(start(source, self.restored)).collect()
@@ -108,7 +108,8 @@ impl<'s, 'a> Stopping<'s, 'a> {
         let is_out = |member: &&Member| !situation.is_current(member) && !self.is_stopped(member);
         let out: Vec<&Member> = situation.live().filter(is_out).collect();
         let stays = situation.desired.saturating_sub(situation.healthy_current());
-        let (mut surplus, mut places) = (out.len().saturating_sub(stays), self.needed_places());
+        let mut surplus = out.len().saturating_sub(stays);
+        let mut places = self.needed_places().saturating_sub(surplus.saturating_sub(self.over()));
         for member in stops(out.into_iter(), situation.live()) {
             let is_surplus = surplus > 0;
             let is_over = !is_surplus && (places == 0 || !self.may_make_place(member));
@@ -129,6 +130,11 @@ impl<'s, 'a> Stopping<'s, 'a> {
             return 0;
         }
         missing(situation).saturating_sub(self.started + situation.stopping())
+    }
+
+    /// How many tasks there are above the ceiling: their ends make no place.
+    fn over(&self) -> usize {
+        self.situation.present().saturating_sub(self.situation.ceiling)
     }
 
     /// Outside deployments unhealthy tasks make place one at a time.

@@ -114,7 +114,8 @@ pub struct Unplaced {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Complaint {
-    pub sentence: String,
+    /// The sentence, or of a placement the `RESOURCE:CPU` behind it: which instance came closest is another each time.
+    pub cause: String,
     pub said_at: Time,
 }
 
@@ -182,8 +183,8 @@ impl Service {
     }
 
     /// Of a trouble that is not over, and not so long ago that it were to be said again.
-    pub fn has_said(&self, sentence: &str, now: Time) -> bool {
-        let complaint = self.complaint.as_ref().filter(|complaint| complaint.sentence == sentence);
+    pub fn has_said(&self, cause: &str, now: Time) -> bool {
+        let complaint = self.complaint.as_ref().filter(|complaint| complaint.cause == cause);
         complaint.is_some_and(|complaint| complaint.said_at + events::REPEAT_AFTER > now)
     }
 }

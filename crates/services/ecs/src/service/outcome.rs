@@ -163,7 +163,7 @@ pub fn end(call: &mut Call, tx: &mut Tx, mut service: Service) {
 
 pub fn complain(call: &mut Call, tx: &mut Tx, mut service: Service, sentence: String) {
     say(call, tx, &service, &sentence);
-    service.complaint = Some(Complaint { sentence, said_at: call.now });
+    service.complaint = Some(Complaint { cause: sentence, said_at: call.now });
     tx.put(service);
 }
 

@@ -17,11 +17,11 @@ use store::{Change, Image, Key, Record, Tx};
 /// What a decision says. A deployment is named by its id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Tasks of the deployment, where placement puts them, or on one container instance.
+    /// Tasks of the deployment, where placement puts them, or on each of these container instances one.
     Start {
         deployment: String,
         count: usize,
-        on: Option<String>,
+        on: Vec<String>,
     },
     Stop(Vec<Stop>),
     /// One task more than desired, in this zone.
@@ -136,7 +136,7 @@ impl Reconciler for Scheduler {
     fn apply(call: &mut Call, tx: &mut Tx, key: &Key, action: Action) {
         let service = tx.get::<Service>(key.as_str()).cloned().expect("it was decided about");
         match action {
-            Action::Start { deployment, count, on } => start::start(call, tx, service, &deployment, count, on.as_deref()),
+            Action::Start { deployment, count, on } => start::start(call, tx, service, &deployment, count, &on),
             Action::Rebalance { deployment, zone } => start::rebalance(call, tx, service, &deployment, &zone),
             Action::Stop(stops) => stop::stop(call, tx, &service, stops),
             Action::Count(ended) => stop::count(call, tx, service, ended),

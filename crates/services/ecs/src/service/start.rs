@@ -8,7 +8,7 @@ use crate::capacity_provider;
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
 use crate::node::freed;
-use crate::placement::{Field, Reason, Request, Strategy, Wanted, fleet, request};
+use crate::placement::{Field, Reason, Request, Strategy, Wanted, fit, fleet, request};
 use crate::state_events::{self, ServiceAction};
 use crate::task::capacity::{self, Running, Share};
 use crate::task::launch::{Ask, Launch, Spot};
@@ -22,7 +22,7 @@ use workload::Desired;
 const ZONE: &str = "ecs.availability-zone";
 const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
-pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: Option<&str>) {
+pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: &[String]) {
     let Some(deployment) = service.deployment(deployment) else { return };
     match attempt(call, tx, &service, deployment, count, on) {
         Ok((started, refusal)) => settle(call, tx, service, &started, refusal),
@@ -91,7 +91,7 @@ fn attempt(
     service: &Service,
     deployment: &Deployment,
     count: usize,
-    on: Option<&str>,
+    on: &[String],
 ) -> Result<Attempt, api::Error> {
     let Some(cluster) = situation::cluster_of(tx, service).cloned() else {
         return Err(api::Error::cluster_not_found("Cluster not found."));
@@ -101,8 +101,8 @@ fn attempt(
     for share in shares(tx, service, deployment, &cluster, count)? {
         let request = placement_request(&launch, &share, service)?;
         let (spots, refused) = match on {
-            Some(instance) => on_instance(tx, service, instance, &request),
-            None => anywhere(call, tx, &cluster, &share, &request),
+            [] => anywhere(call, tx, &cluster, &share, &request),
+            instances => on_each(tx, service, instances, &request),
         };
         started.extend(spots.into_iter().map(|spot| launch.start(call, tx, &share, spot)));
         let of_share = |refused| Refusal { capacity_provider: share.capacity_provider.clone(), ..refused };
@@ -181,14 +181,18 @@ fn anywhere(call: &mut Call, tx: &Tx, cluster: &Cluster, share: &Share, request:
     (spots, is_short.then(|| refusal(share, &rejected)))
 }
 
-fn on_instance(tx: &Tx, service: &Service, instance: &str, request: &Request) -> (Vec<Spot>, Option<Refusal>) {
-    let key = container_instance::key(&service.scope, &service.cluster, instance);
-    let Some(instance) = tx.get::<ContainerInstance>(key.as_str()) else { return (Vec::new(), None) };
-    let candidate = fleet::candidate(tx, instance);
-    match crate::placement::fit::check(request, &candidate, 0) {
-        Ok(()) => (vec![Spot::of(&candidate)], None),
-        Err(reason) => (Vec::new(), Some(closest(Some(&instance.id), reason))),
+fn on_each(tx: &Tx, service: &Service, instances: &[String], request: &Request) -> (Vec<Spot>, Option<Refusal>) {
+    let key = |id: &String| container_instance::key(&service.scope, &service.cluster, id);
+    let instances = instances.iter().filter_map(|id| tx.get::<ContainerInstance>(key(id).as_str()));
+    let (mut spots, mut rejected) = (Vec::new(), Vec::new());
+    for instance in instances {
+        let candidate = fleet::candidate(tx, instance);
+        match fit::check(request, &candidate, 0) {
+            Ok(()) => spots.push(Spot::of(&candidate)),
+            Err(reason) => rejected.push((Some(instance.id.clone()), reason)),
+        }
     }
+    (spots, came_closest(&rejected))
 }
 
 const UNPLACEABLE: &str = "was unable to place a task because no container instance met all of its requirements.";
@@ -198,9 +202,12 @@ fn refusal(share: &Share, rejected: &[(Option<String>, Reason)]) -> Refusal {
         let why = "Capacity is unavailable at this time. Please try again later or in a different availability zone.";
         return Refusal { reason: "RESOURCE:FARGATE".to_owned(), ..Refusal::other(why) };
     }
-    // Who was refused by the last of the checks came closest.
-    let last = rejected.iter().max_by_key(|(_, reason)| *reason);
-    last.map_or_else(|| Refusal::other("Internal error."), |(id, reason)| closest(id.as_deref(), *reason))
+    came_closest(rejected).unwrap_or_else(|| Refusal::other("Internal error."))
+}
+
+/// Who was refused by the last of the checks.
+fn came_closest(rejected: &[(Option<String>, Reason)]) -> Option<Refusal> {
+    rejected.iter().max_by_key(|(_, reason)| *reason).map(|(id, reason)| closest(id.as_deref(), *reason))
 }
 
 fn closest(instance: Option<&str>, reason: Reason) -> Refusal {
@@ -230,14 +237,15 @@ fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], 
         return;
     };
     service.unplaced = Some(unplaced(call, tx));
-    if !service.has_said(&refusal.sentence, call.now) {
+    if !service.has_said(&refusal.reason, call.now) {
         say(call, tx, &service, &refusal.sentence);
         let failure = state_events::Action::TaskPlacementFailure;
         let provider = refusal.capacity_provider.iter().map(|name| capacity_provider::provider_arn(&service.scope, name));
         let capacity_provider_arns = provider.collect();
-        let more = ServiceAction { reason: Some(refusal.reason), capacity_provider_arns, ..ServiceAction::default() };
+        let reason = Some(refusal.reason.clone());
+        let more = ServiceAction { reason, capacity_provider_arns, ..ServiceAction::default() };
         state_events::service_action(call, tx, (&service).into(), failure, &more);
-        service.complaint = Some(Complaint { sentence: refusal.sentence, said_at: call.now });
+        service.complaint = Some(Complaint { cause: refusal.reason, said_at: call.now });
     }
     tx.put(service);
 }

@@ -7,7 +7,7 @@ use crate::state_events::{self, ServiceAction};
 use crate::task::{self, Task};
 use api_ecs::TaskStopCode;
 use kernel::Call;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use store::Tx;
 
 const UNHEALTHY: &str = "Task failed container health checks";
@@ -47,19 +47,23 @@ fn end(call: &mut Call, tx: &mut Tx, service: &Service, id: &str, reason: String
 
 /// Failures count for the circuit breaker one by one, and hold starting back once, however many there are at a time.
 pub fn count(call: &mut Call, tx: &mut Tx, mut service: Service, ended: Vec<Ended>) {
-    for ended in &ended {
-        let key = task::key(&service.scope, &service.cluster, &ended.task);
+    let mut failures: BTreeMap<String, Failures> = BTreeMap::new();
+    for Ended { task, failed } in ended {
+        let key = task::key(&service.scope, &service.cluster, &task);
         tx.update::<Task>(key.as_str(), |task| task.member.iter_mut().for_each(|member| member.is_counted = true));
+        let Some(deployment) = failed else { continue };
+        let of_it = failures.entry(deployment).or_default();
+        of_it.count += 1;
+        of_it.is_setback |= tx.get::<Task>(key.as_str()).is_some_and(is_setback);
     }
-    let failed: BTreeSet<&String> = ended.iter().filter_map(|ended| ended.failed.as_ref()).collect();
-    if failed.is_empty() {
+    if failures.is_empty() {
         return;
     }
     let mut is_consistent = false;
-    for deployment in service.deployments.iter_mut().filter(|deployment| failed.contains(&deployment.id)) {
-        let count = ended.iter().filter(|ended| ended.failed.as_ref() == Some(&deployment.id)).count();
-        deployment.failed_tasks = deployment.failed_tasks.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        if throttle::is_new(deployment.throttled_until, call.now) {
+    for deployment in &mut service.deployments {
+        let Some(of_it) = failures.get(&deployment.id) else { continue };
+        deployment.failed_tasks = deployment.failed_tasks.saturating_add(of_it.count);
+        if of_it.is_setback && throttle::is_new(deployment.throttled_until, call.now) {
             deployment.setbacks += 1;
             deployment.throttled_until = Some(call.now + throttle::delay(deployment.setbacks));
             is_consistent |= deployment.setbacks == throttle::CONSISTENT;
@@ -72,4 +76,17 @@ pub fn count(call: &mut Call, tx: &mut Tx, mut service: Service, ended: Vec<Ende
         state_events::service_action(call, tx, (&service).into(), impaired, &ServiceAction::default());
     }
     tx.put(service);
+}
+
+/// Of one deployment.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    is_setback: bool,
+}
+
+/// One that was stopped for its failed checks did start; the checks themselves take long enough.
+/// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+fn is_setback(task: &Task) -> bool {
+    task.stop_code != Some(TaskStopCode::ServiceSchedulerInitiated)
 }

@@ -141,8 +141,8 @@ fn member<'a>(service: &Service, word: &'a str) -> Member<'a> {
 
 fn said(service: &Service, action: &Action) -> Vec<String> {
     match action {
-        Action::Start { deployment, count, on: None } => vec![format!("start {count} of {deployment}")],
-        Action::Start { deployment, on: Some(on), .. } => vec![format!("start {deployment} on {on}")],
+        Action::Start { deployment, count, on } if on.is_empty() => vec![format!("start {count} of {deployment}")],
+        Action::Start { deployment, on, .. } => vec![format!("start {deployment} on {}", on.join(" and "))],
         Action::Stop(stops) => stops.iter().map(|stop| format!("stop {} ({:?})", stop.task, stop.why)).collect(),
         Action::Count(ended) => {
             let failed = |failed: &Option<String>| failed.as_ref().map_or(String::new(), |id| format!(" against {id}"));
@@ -150,7 +150,7 @@ fn said(service: &Service, action: &Action) -> Vec<String> {
         }
         Action::Rebalance { deployment, zone } => vec![format!("start {deployment} in {zone}")],
         Action::Complain(sentence) => {
-            assert!(service.complaint.as_ref().is_none_or(|said: &Complaint| said.sentence != *sentence));
+            assert!(service.complaint.as_ref().is_none_or(|said: &Complaint| said.cause != *sentence));
             vec![format!("say {}…", &sentence[..sentence.len().min(28)])]
         }
         other => vec![format!("{other:?}")],
@@ -243,6 +243,8 @@ fn an_unhealthy_task_is_replaced_before_it_is_stopped_if_the_ceiling_allows() {
     check("desired=2 v1=done", "a:v1:H b:v1:U c:v1:S", expect!["rest"]);
     check("desired=2 v1=done", "a:v1:H b:v1:U c:v1:H", expect!["stop b (Unhealthy)"]);
     check("desired=2 v1=done", "a:v1:H b:v1:H c:v1:H", expect!["stop a (Scaling)"]);
+    check("desired=1 v1=progress", "a:v1:U b:v1:U", expect!["stop a (Unhealthy)"]);
+    check("desired=1 max=100 v1=progress", "a:v1:U b:v1:U", expect!["stop a (Unhealthy); stop b (Unhealthy)"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:U c:v1:U", expect!["stop b (Unhealthy)"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:X c:v1:U", expect!["rest"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:S c:v1:U", expect!["rest"]);
@@ -297,7 +299,7 @@ fn a_deleted_service_ends_with_its_last_task() {
 
 #[test]
 fn a_daemon_is_once_on_every_instance() {
-    check("on=i1,i2 min=0 max=100 v1=progress", "", expect!["start v1 on i1; start v1 on i2"]);
+    check("on=i1,i2 min=0 max=100 v1=progress", "", expect!["start v1 on i1 and i2"]);
     check("on=i1,i2 min=0 max=100 v1=progress", "a:v1:H@z/i1 b:v1:X@z/i2", expect!["rest"]);
     check("on=i1 min=0 max=100 v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop b (Scaling)"]);
     check("on=i1 min=0 max=100 v1=done", "a:v1:H@z/i1 b:v1:H@z/i1", expect!["stop a (Scaling)"]);

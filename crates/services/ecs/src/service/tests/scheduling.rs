@@ -3,8 +3,11 @@
 use crate::testing::{Plane, facts, obedient, status};
 use expect_test::expect;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
-use workload::{StopCause, TaskPhase, TaskSpec, TaskStatus};
+use workload::{Health, StopCause, TaskPhase, TaskSpec, TaskStatus};
+
+const NOW: base::Time = base::Time(1_700_000_000_000);
 
 fn plane() -> Plane {
     let mut plane = Plane::with_node();
@@ -202,6 +205,55 @@ fn an_instance_that_is_deregistered_by_force_is_left_for_another() {
         assert_eq!(stopped[0]["containerInstanceArn"], instance);
         assert_eq!(stopped[0]["stoppedReason"], "Container instance deregistration forced by user");
     }
+}
+
+#[test]
+fn a_daemon_says_once_that_it_has_no_room_though_another_instance_is_the_closest() {
+    let mut plane = plane();
+    plane.define("full", json!({ "containerDefinitions": [{ "name": "a", "image": "b", "memory": 4096 }] }));
+    let instances = plane.ok("ListContainerInstances", json!({}))["containerInstanceArns"].clone();
+    plane.ok("StartTask", json!({ "taskDefinition": "full", "containerInstances": instances }));
+    settle(&mut plane, obedient);
+    plane.ok("CreateService", json!({ "serviceName": "web", "taskDefinition": "web", "schedulingStrategy": "DAEMON" }));
+    let said = events(&mut plane);
+    assert!(said.len() == 1 && said[0].contains("has insufficient memory available"), "{said:?}");
+    let full = plane.ok("ListTasks", json!({ "family": "full" }))["taskArns"].clone();
+    plane.ok("StopTask", json!({ "task": full[0] }));
+    live(&mut plane, obedient);
+    assert_eq!(
+        (events(&mut plane).len(), describe(&mut plane)["runningCount"].clone()),
+        (2, json!(1)),
+        "{:?}",
+        events(&mut plane)
+    );
+    plane.ok("StopTask", json!({ "task": full[1] }));
+    live(&mut plane, obedient);
+    assert_eq!(describe(&mut plane)["runningCount"], 2);
+}
+
+#[test]
+fn tasks_that_turn_unhealthy_hold_no_start_back() {
+    let mut plane = plane();
+    let check = json!({ "command": ["CMD", "x"] });
+    plane.define(
+        "checked",
+        json!({ "containerDefinitions": [{ "name": "a", "image": "b", "memory": 64, "healthCheck": check }] }),
+    );
+    let well = |spec: &TaskSpec, health: Health| {
+        let mut status = obedient(spec)?;
+        status.containers.iter_mut().for_each(|container| (container.health, container.health_since) = (health, Some(NOW)));
+        Some(status)
+    };
+    create(
+        &mut plane,
+        json!({ "taskDefinition": "checked", "desiredCount": 6, "availabilityZoneRebalancing": "DISABLED",
+        "deploymentConfiguration": { "minimumHealthyPercent": 50, "maximumPercent": 100 } }),
+    );
+    settle(&mut plane, |spec| well(spec, Health::Healthy));
+    let first: BTreeSet<String> = plane.sent.values().flat_map(|sent| &sent.tasks).map(|spec| spec.id.clone()).collect();
+    settle(&mut plane, |spec| well(spec, if first.contains(&spec.id) { Health::Unhealthy } else { Health::Unknown }));
+    assert_eq!(describe(&mut plane)["deployments"][0]["failedTasks"], 6);
+    assert!(events(&mut plane).iter().all(|event| !event.contains("unable to consistently start")));
 }
 
 #[test]
