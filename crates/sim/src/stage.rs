@@ -3,6 +3,7 @@
 use crate::mutation::Mutation;
 use crate::profile::Profile;
 use crate::queue::Queue;
+use crate::registry::Registry;
 use crate::world::Event;
 use base::{Rng, Time};
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub struct Stage {
     pub now: Time,
     pub rng: Rng,
     pub queue: Queue<Event>,
+    pub registry: Registry,
     pub profile: Profile,
     pub mutation: Option<Mutation>,
     /// Nothing breaks any more.
@@ -25,7 +27,16 @@ impl Stage {
     pub fn new(seed: u64, mutation: Option<Mutation>) -> Stage {
         let mut rng = Rng::from_seed(seed);
         let profile = Profile::draw(&mut rng);
-        Stage { now: START, rng, queue: Queue::default(), profile, mutation, calm: false, story: Vec::new() }
+        Stage {
+            now: START,
+            rng,
+            queue: Queue::default(),
+            registry: Registry::default(),
+            profile,
+            mutation,
+            calm: false,
+            story: Vec::new(),
+        }
     }
 
     pub fn plan(&mut self, after_ms: u64, event: Event) {
@@ -54,9 +65,9 @@ impl Stage {
     }
 }
 
-/// Enough of a task's id to know it by.
+/// Enough of a task's id to know it by: what it begins with is the time.
 pub fn short(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
+    id.get(id.len().saturating_sub(8)..).unwrap_or(id)
 }
 
 /// A line with ARNs and ids cut to what tells them apart.

@@ -4,11 +4,9 @@
 use crate::Write;
 use crate::image::{Change, Image};
 use crate::record::Record;
-use crate::table::Row;
 use std::sync::Arc;
 
 pub struct Tx {
-    base: Image,
     image: Image,
     /// In the order they were touched, some more than once. What is written is what the image holds in the end, so rows
     /// are encoded once, and those of a failed transaction never.
@@ -23,7 +21,7 @@ pub struct Savepoint {
 
 impl Tx {
     pub fn new(image: Image) -> Tx {
-        Tx { base: image.clone(), image, touched: Vec::new() }
+        Tx { image, touched: Vec::new() }
     }
 
     pub fn put<R: Record>(&mut self, record: R) {
@@ -63,14 +61,11 @@ impl Tx {
     /// Rows touched since `from`, for hints. A row that was touched before it as well and has come out the same is left
     /// out, or two reconcilers that confirm each other would never end.
     pub fn changes_since(&self, from: &Savepoint) -> Vec<Change> {
+        let before = distinct(self.touched[..from.touched].to_vec());
+        let is_new = |change: &Change| before.binary_search(change).is_err();
+        let differs = |change: &Change| from.image.encoded(change) != self.image.encoded(change);
         let touched = distinct(self.touched[from.touched..].to_vec());
-        touched.into_iter().filter(|change| self.differs(from, change)).collect()
-    }
-
-    fn differs(&self, from: &Savepoint, change: &Change) -> bool {
-        let row = |image: &Image| image.row(change.table, change.key.as_str()).cloned();
-        let touched_before = !is_same(row(&self.base), row(&from.image));
-        !touched_before || from.image.encoded(change) != self.image.encoded(change)
+        touched.into_iter().filter(|change| is_new(change) || differs(change)).collect()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -82,13 +77,6 @@ impl Tx {
         let changes = distinct(self.touched);
         let writes = changes.iter().map(|change| write(&self.image, change)).collect();
         (writes, changes, self.image)
-    }
-}
-
-fn is_same(one: Option<Row>, other: Option<Row>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(&one, &other),
-        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

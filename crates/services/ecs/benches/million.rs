@@ -30,7 +30,7 @@ fn main() {
         let body = format!(r#"{{"serviceName":"s{service}","taskDefinition":"job","desiredCount":{tasks},"launchType":"EC2"}}"#);
         let work = call(&core, "CreateService", &body);
         let before = Instant::now();
-        run(&mut core, NOW, vec![work]);
+        run(&mut core, NOW + Duration::from_millis(100 * service as u64), vec![work]);
         slowest = slowest.max(before.elapsed());
     }
     report(&core, services * tasks, started.elapsed(), slowest);

@@ -4,7 +4,7 @@ use super::{Check, violated};
 use ecs::service::{Rollout, Service, Status};
 use ecs::state_events::{self, Event, Kind};
 use ecs::task::Task;
-use serde_json::Value;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use store::{Change, Image, Record};
 
@@ -15,6 +15,15 @@ pub struct Outbox {
     versions: BTreeMap<String, i64>,
     /// By `ecs-svc/…`: how it was said to go last.
     deployments: BTreeMap<String, String>,
+}
+
+/// What is looked at in what is told.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Detail {
+    version: i64,
+    deployment_id: String,
+    event_name: String,
 }
 
 impl Outbox {
@@ -44,12 +53,12 @@ impl Outbox {
     }
 
     fn hear(&mut self, event: &Event) -> Check {
-        let detail: Value = serde_json::from_str(&event.detail).unwrap_or_default();
+        let detail = || serde_json::from_str::<Detail>(event.detail.get()).unwrap_or_default();
         match event.kind {
-            Kind::Task => self.hear_task(event, detail["version"].as_i64().unwrap_or_default()),
+            Kind::Task => self.hear_task(event, detail().version),
             Kind::Deployment => {
-                let (id, name) = (super::text(&detail["deploymentId"]), super::text(&detail["eventName"]));
-                self.hear_deployment(id, name)
+                let detail = detail();
+                self.hear_deployment(detail.deployment_id, detail.event_name)
             }
             _ => Ok(()),
         }

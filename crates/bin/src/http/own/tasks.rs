@@ -4,8 +4,8 @@ use super::{Answer, json, one, refused};
 use crate::compose::Server;
 use base::Scope;
 use ecs::task::explain::{self, Explanation, Question};
-use ecs::task::history::Entry;
-use ecs::task::{History, Task, view};
+use ecs::task::history::{self, Entry};
+use ecs::task::{Task, view};
 use hyper::StatusCode;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,9 +23,8 @@ pub fn list(server: &Server, scope: &Scope, query: &BTreeMap<&str, &str>) -> Ans
 /// The task as DescribeTasks shows it, while its row is there, and its history, which stays longer.
 pub fn describe(server: &Server, scope: &Scope, id: &str) -> Answer {
     let image = server.plane.image();
-    let histories = image.scan::<History>();
-    let history = one(histories.filter(|history| history.scope.account == scope.account && history.id.starts_with(id)), id)?;
-    let task = image.get::<Task>(store::Record::key(history).as_str());
+    let history = one(history::find(&image, &scope.account, id), id)?;
+    let task = image.get::<Task>(store::Record::key(history.as_ref()).as_str());
     Ok(json(&serde_json::json!({
         "taskArn": ecs::task::arn(&history.scope, &history.cluster, &history.id),
         "taskDefinition": format!("{}:{}", history.family, history.revision),

@@ -11,6 +11,7 @@ pub use told::{Telling, Told, forget, put};
 pub use view::attributes;
 
 use crate::cluster::Cluster;
+use crate::task::Task;
 use api_ecs as api;
 use base::{Arn, Scope, Time};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,11 @@ impl ContainerInstance {
 
     pub fn status(&self) -> &'static str {
         if self.draining { "DRAINING" } else { "ACTIVE" }
+    }
+
+    /// Those on it that are not STOPPED: not all that its node runs, which may be in several clusters and takes FARGATE tasks.
+    pub fn tasks<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = &'a Task> {
+        image.by::<Task>("node", &self.node).filter(|task| task.container_instance.as_ref() == Some(&self.id))
     }
 }
 

@@ -107,8 +107,7 @@ pub fn deregister_container_instance(
     input: api::DeregisterContainerInstanceRequest,
 ) -> Result<api::DeregisterContainerInstanceResponse, Error> {
     let instance = required(call, tx, input.cluster.as_deref(), input.container_instance.as_deref())?;
-    let busy = tx.by::<Task>("container_instance", &instance.id).any(|task| !task.is_stopped());
-    if busy && input.force != Some(true) {
+    if instance.tasks(tx).next().is_some() && input.force != Some(true) {
         return Err(Error::invalid_parameter("Found running tasks on the instance."));
     }
     let view = api::ContainerInstance { status: Some("INACTIVE".to_owned()), ..view::view(&instance, tx, &[]) };
@@ -118,7 +117,7 @@ pub fn deregister_container_instance(
 }
 
 fn release(call: &mut Call, tx: &mut Tx, instance: &ContainerInstance) {
-    let tasks = tx.by::<Task>("container_instance", &instance.id).filter(|task| task.member.is_some());
+    let tasks = instance.tasks(tx).filter(|task| task.member.is_some());
     for mut task in tasks.cloned().collect::<Vec<Task>>() {
         if task::ask_to_stop(&mut task, api::TaskStopCode::TerminationNotice, DEREGISTERED.to_owned(), call.now) {
             task::put(call, tx, task);

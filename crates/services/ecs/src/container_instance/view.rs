@@ -3,7 +3,7 @@
 use super::{ContainerInstance, told};
 use crate::capacity_provider;
 use crate::node::{Ledger, Node};
-use crate::task::{Last, Task};
+use crate::task::Last;
 use api_ecs as api;
 use api_ecs::ContainerInstanceField;
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub fn view(instance: &ContainerInstance, image: &Image, include: &[ContainerIns
 
 fn counts(instance: &ContainerInstance, image: &Image) -> (i32, i32) {
     let (mut running, mut pending) = (0, 0);
-    for task in image.by::<Task>("container_instance", &instance.id) {
+    for task in instance.tasks(image) {
         match task.last {
             Last::Provisioning | Last::Pending | Last::Activating => pending += 1,
             Last::Running => running += 1,

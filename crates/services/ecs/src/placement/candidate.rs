@@ -6,6 +6,7 @@ use crate::container_instance::ContainerInstance;
 use crate::node::{Ledger, Node};
 use crate::task::Task;
 use base::Time;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use store::Image;
 
@@ -20,22 +21,54 @@ pub struct Candidate<'a> {
     pub running_tasks: u32,
 }
 
-/// What groups the tasks of a node belong to that are not STOPPED: what spread, distinctInstance and task:group ask. Counted by
-/// an index over the tasks: a ledger that held them would grow with each service, and be written with each task.
+/// What groups the tasks of a node belong to that are not STOPPED: what spread, distinctInstance and task:group ask. Counted
+/// from the tasks: a ledger that held them would grow with each service, and be written with each task.
 pub trait Groups {
     fn tasks(&self, node: &str, group_key: &str) -> u32;
     /// Whether there is such a group among those of `account/region/cluster/`.
     fn any(&self, node: &str, cluster: &str, is_such: &mut dyn FnMut(&str) -> bool) -> bool;
 }
 
+/// For one node: it looks at all that is there.
 impl Groups for Image {
     fn tasks(&self, node: &str, group_key: &str) -> u32 {
-        self.count_by::<Task>("group", format_args!("{node}/{group_key}")) as u32
+        self.by::<Task>("node", node).filter(|task| task.group_key() == group_key).count() as u32
     }
 
     fn any(&self, node: &str, cluster: &str, is_such: &mut dyn FnMut(&str) -> bool) -> bool {
         let keys = self.by::<Task>("node", node).map(Task::group_key);
         keys.filter_map(|key| key.strip_prefix(cluster).map(str::to_owned)).any(|group| is_such(&group))
+    }
+}
+
+/// For a fleet: one look at the group's tasks, when the first instance is asked for them.
+pub struct Counted<'a> {
+    image: &'a Image,
+    group_key: String,
+    by_node: OnceCell<BTreeMap<&'a str, u32>>,
+}
+
+impl<'a> Counted<'a> {
+    pub fn new(image: &'a Image, group_key: &str) -> Counted<'a> {
+        Counted { image, group_key: group_key.to_owned(), by_node: OnceCell::new() }
+    }
+
+    fn count(&self) -> BTreeMap<&'a str, u32> {
+        let mut by_node = BTreeMap::new();
+        let nodes = self.image.by::<Task>("group", &self.group_key).filter_map(|task| task.node.as_deref());
+        nodes.for_each(|node| *by_node.entry(node).or_default() += 1);
+        by_node
+    }
+}
+
+impl Groups for Counted<'_> {
+    fn tasks(&self, node: &str, group_key: &str) -> u32 {
+        assert_eq!(group_key, self.group_key, "a fleet is asked for the group of its request");
+        self.by_node.get_or_init(|| self.count()).get(node).copied().unwrap_or_default()
+    }
+
+    fn any(&self, node: &str, cluster: &str, is_such: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.image.any(node, cluster, is_such)
     }
 }
 

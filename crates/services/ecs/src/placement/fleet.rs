@@ -1,12 +1,13 @@
 //! The candidates there are, from rows. A row is looked at when placement asks for it: a task without a strategy needs to see
 //! a few of thousands.
 
+use super::candidate::Counted;
 use super::{Candidate, Request, Rule};
 use crate::capacity_provider::{self, CapacityProvider};
 use crate::cluster::Cluster;
 use crate::container_instance::ContainerInstance;
 use crate::node::{Ledger, Node};
-use crate::task::{Last, Task};
+use crate::task::Last;
 use std::sync::LazyLock;
 use store::Image;
 
@@ -37,6 +38,7 @@ static GONE: LazyLock<Node> = LazyLock::new(Node::default);
 pub struct Instances<'a> {
     image: &'a Image,
     rows: Vec<&'a ContainerInstance>,
+    groups: Counted<'a>,
     asks_running: bool,
 }
 
@@ -53,7 +55,8 @@ pub fn instances<'a>(
     };
     let rows = image.prefix::<ContainerInstance>(&prefix).filter(is_one).collect();
     let asks = |rule: &Rule| matches!(rule, Rule::MemberOf(expression) if expression.looks_at_running_tasks());
-    Instances { image, rows, asks_running: request.rules.iter().any(asks) }
+    let groups = Counted::new(image, &request.group_key);
+    Instances { image, rows, groups, asks_running: request.rules.iter().any(asks) }
 }
 
 impl Fleet for Instances<'_> {
@@ -63,27 +66,45 @@ impl Fleet for Instances<'_> {
 
     fn candidate(&self, index: usize) -> Candidate<'_> {
         let running_tasks = if self.asks_running { running_tasks(self.image, self.rows[index]) } else { 0 };
-        Candidate { running_tasks, ..candidate(self.image, self.rows[index]) }
+        Candidate { running_tasks, groups: &self.groups, ..candidate(self.image, self.rows[index]) }
     }
 }
 
 /// One instance, whatever its state. One whose node is unknown is as good as disconnected.
 pub fn candidate<'a>(image: &'a Image, instance: &'a ContainerInstance) -> Candidate<'a> {
     let node = image.get::<Node>(&instance.node).unwrap_or(&GONE);
-    Candidate { node, ledger: ledger(image, node), groups: image, instance: Some(instance), running_tasks: 0 }
+    Candidate { instance: Some(instance), ..of_node(image, node) }
 }
 
-/// Every node that could take a FARGATE task: such tasks know no container instance.
-pub fn nodes(image: &Image) -> Vec<Candidate<'_>> {
-    let mut nodes = every_node(image);
-    nodes.retain(|candidate| candidate.node.connected);
-    nodes
+/// Connected nodes, any of which could take a FARGATE task: such tasks know no container instance.
+pub struct Nodes<'a> {
+    image: &'a Image,
+    rows: Vec<&'a Node>,
+    groups: Counted<'a>,
+}
+
+pub fn nodes<'a>(image: &'a Image, request: &Request) -> Nodes<'a> {
+    let rows = image.scan::<Node>().filter(|node| node.connected).collect();
+    Nodes { image, rows, groups: Counted::new(image, &request.group_key) }
+}
+
+impl Fleet for Nodes<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn candidate(&self, index: usize) -> Candidate<'_> {
+        Candidate { groups: &self.groups, ..of_node(self.image, self.rows[index]) }
+    }
 }
 
 /// Connected or not.
 pub fn every_node(image: &Image) -> Vec<Candidate<'_>> {
-    let candidate = |node| Candidate { node, ledger: ledger(image, node), groups: image, instance: None, running_tasks: 0 };
-    image.scan::<Node>().map(candidate).collect()
+    image.scan::<Node>().map(|node| of_node(image, node)).collect()
+}
+
+fn of_node<'a>(image: &'a Image, node: &'a Node) -> Candidate<'a> {
+    Candidate { node, ledger: ledger(image, node), groups: image, instance: None, running_tasks: 0 }
 }
 
 fn ledger<'a>(image: &'a Image, node: &Node) -> &'a Ledger {
@@ -91,6 +112,5 @@ fn ledger<'a>(image: &'a Image, node: &Node) -> &'a Ledger {
 }
 
 pub fn running_tasks(image: &Image, instance: &ContainerInstance) -> u32 {
-    let tasks = image.by::<Task>("container_instance", &instance.id);
-    tasks.filter(|task| task.last == Last::Running).count() as u32
+    instance.tasks(image).filter(|task| task.last == Last::Running).count() as u32
 }

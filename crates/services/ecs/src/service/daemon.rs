@@ -33,7 +33,7 @@ pub fn instances<'a>(image: &'a Image, service: &Service) -> (Vec<&'a str>, Vec<
 
 /// Daemons do not wait for each other.
 fn has_tasks_of_others(image: &Image, service: &Service, instance: &ContainerInstance) -> bool {
-    let mut others = image.by::<Task>("container_instance", &instance.id).filter_map(Task::service_path);
+    let mut others = instance.tasks(image).filter_map(Task::service_path);
     others.any(|path| path != service.path() && !image.get::<Service>(&path).is_some_and(Service::is_daemon))
 }
 
@@ -53,7 +53,8 @@ fn starts(situation: &Situation) -> Vec<Action> {
     let taken = by_instance(situation.members.iter().filter(|member| !member.is_ended()));
     let free = situation.instances.iter().filter(|instance| !taken.contains_key(*instance));
     let on: Vec<String> = free.map(|instance| (*instance).to_owned()).collect();
-    let start = || Action::Start { deployment: primary.id.clone(), count: on.len(), on: on.clone() };
+    // Who was there before has ended: see `unhealthy`.
+    let start = || Action::Start { deployment: primary.id.clone(), count: on.len(), on: on.clone(), instead_of: Vec::new() };
     (!on.is_empty()).then(start).into_iter().collect()
 }
 
@@ -91,7 +92,7 @@ fn must_go(situation: &Situation, member: &Member) -> bool {
 /// instance concerns.
 pub fn concerned(image: &Image, instance: &ContainerInstance) -> Vec<store::Key> {
     use store::Record;
-    let tasks = image.by::<Task>("container_instance", &instance.id).filter_map(Task::service_path).map(store::Key::new);
+    let tasks = instance.tasks(image).filter_map(Task::service_path).map(store::Key::new);
     let cluster = format!("{}/{}", instance.scope, instance.cluster);
     let daemons = image.by::<Service>("daemon", &cluster).map(Service::key);
     let rebalanced = image.by::<Service>("rebalanced", &cluster).map(Service::key);

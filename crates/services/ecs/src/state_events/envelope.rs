@@ -4,7 +4,7 @@
 use super::Event;
 use base::Time;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -17,7 +17,7 @@ struct Envelope<'a> {
     time: String,
     region: &'a str,
     resources: [&'a str; 1],
-    detail: Value,
+    detail: &'a RawValue,
 }
 
 pub fn envelope(event: &Event) -> impl Serialize {
@@ -30,7 +30,7 @@ pub fn envelope(event: &Event) -> impl Serialize {
         time: date(event.at, 0),
         region: &event.scope.region,
         resources: [&event.resource],
-        detail: serde_json::from_str(&event.detail).expect("the outbox holds what was rendered"),
+        detail: &event.detail,
     }
 }
 

@@ -20,6 +20,8 @@ pub use task::task_state_change;
 use base::{Scope, Time};
 use kernel::Call;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use store::{Image, Key, Record, Tx};
 
 /// `detail-type`.
@@ -55,15 +57,21 @@ pub struct Event {
     pub at: Time,
     /// The ARN of what changed.
     pub resource: String,
-    /// JSON.
-    pub detail: String,
+    pub detail: Box<RawValue>,
 }
 
 impl Record for Event {
     const TABLE: &'static str = "ecs/outbox";
+    const VERSION: u32 = 2;
 
     fn key(&self) -> Key {
         key(self.sequence)
+    }
+
+    /// Version 1 had the detail as text.
+    fn migrate(_from: u32, mut row: Value) -> Value {
+        row["detail"] = row["detail"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        row
     }
 }
 
@@ -101,6 +109,6 @@ fn tell(call: &mut Call, tx: &mut Tx, subject: Subject<'_>, detail: &impl Serial
         cluster: cluster.to_owned(),
         at: call.now,
         resource,
-        detail: serde_json::to_string(detail).expect("details are plain data"),
+        detail: to_raw_value(detail).expect("details are plain data"),
     });
 }

@@ -52,7 +52,13 @@ fn an_event_is_delivered_in_the_envelope_of_eventbridge() {
           }
         }
     "#]]
-    .assert_eq(&format!("{}\n", serde_json::to_string_pretty(&envelope(event)).unwrap()));
+    .assert_eq(&format!("{:#}\n", serde_json::to_value(envelope(event)).unwrap()));
+}
+
+#[test]
+fn an_event_that_an_older_server_kept_as_text_is_the_event_it_was() {
+    let older = json!({"sequence": 1, "detail": r#"{"a":{"b":"\"c\""}}"#});
+    assert_eq!(Event::migrate(1, older), json!({"sequence": 1, "detail": {"a": {"b": "\"c\""}}}));
 }
 
 #[test]
@@ -177,7 +183,7 @@ fn events_go_by_their_age_but_the_newest_stays() {
 /// Details told since, of one kind.
 fn details(plane: &Plane, kind: Kind, since: u64) -> Vec<Value> {
     let events = after(plane.core.image(), since).filter(|event| event.kind == kind);
-    events.map(|event| serde_json::from_str(&event.detail).unwrap()).collect()
+    events.map(|event| serde_json::from_str(event.detail.get()).unwrap()).collect()
 }
 
 fn run(plane: &mut Plane, input: Value) -> String {
@@ -450,9 +456,10 @@ fn an_instance_tells_of_every_change_once_a_commit() {
         v6 DRAINING true 2048
         v7 ACTIVE true 2048
         v8 ACTIVE true 2048
-        v9 ACTIVE false 2048
-        v10 ACTIVE true 2048
-        v11 INACTIVE true 2048
+        v9 ACTIVE true 2048
+        v10 ACTIVE false 2048
+        v11 ACTIVE true 2048
+        v12 INACTIVE true 2048
     "#]]
     .assert_eq(&(of_instances(&plane, 0).join("\n") + "\n"));
 }

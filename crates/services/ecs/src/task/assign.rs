@@ -12,7 +12,10 @@ pub fn workloads() -> Workloads {
 }
 
 fn given(image: &Image, change: &Change) -> Option<Given> {
-    let task = image.get::<Task>(change.key.as_str()).filter(|_| change.table == Task::TABLE)?;
+    if change.table != Task::TABLE {
+        return None;
+    }
+    let task = image.get::<Task>(change.key.as_str())?;
     Some(Given { node: task.node.clone()?, desired: (!task.is_stopped()).then_some(task.desired) })
 }
 

@@ -7,6 +7,7 @@ use base::limits::{TASK_HISTORY_ENTRIES, TASK_HISTORY_RETENTION_SECONDS};
 use base::{Scope, Time};
 use kernel::{Call, Plan, Reconciler};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::time::Duration;
 use store::{Change, Image, Key, Record, Tx};
 use workload::{ContainerPhase, ContainerStatus, Desired, Health, TaskPhase};
@@ -15,7 +16,8 @@ use workload::{ContainerPhase, ContainerStatus, Desired, Health, TaskPhase};
 const FIRST_KEPT: usize = 16;
 const _: () = assert!(FIRST_KEPT < TASK_HISTORY_ENTRIES);
 
-/// One row per task, under its key. Written by `extend` only, deleted by `HistoryRetention` only.
+/// One row per task that something has happened to since it was made, under its key. Written by `extend` only, deleted by
+/// `HistoryRetention` only.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
@@ -51,12 +53,20 @@ impl Record for History {
     }
 }
 
+/// Those of an account's tasks whose ids begin so, of all that are known.
+pub fn find<'a>(image: &'a Image, account: &'a str, id: &'a str) -> impl Iterator<Item = Cow<'a, History>> {
+    let kept = image.scan::<History>().map(Cow::Borrowed);
+    let has_none = |task: &&Task| image.get::<History>(task.key().as_str()).is_none();
+    let made = image.scan::<Task>().filter(move |task| task.id.starts_with(id)).filter(has_none).map(History::of).map(Cow::Owned);
+    kept.chain(made).filter(move |history| history.scope.account == account && history.id.starts_with(id))
+}
+
 /// What is new in the task's row.
-pub fn extend(tx: &mut Tx, before: Option<&Task>, task: &Task, now: Time) {
+pub fn extend(tx: &mut Tx, before: &Task, task: &Task, now: Time) {
     let entries = entries(before, task, now);
     if !entries.is_empty() {
         let key = task.key();
-        let mut history = tx.get::<History>(key.as_str()).cloned().unwrap_or_else(|| History::of(task));
+        let mut history = tx.get::<History>(key.as_str()).cloned().unwrap_or_else(|| History::of(before));
         history.extend(entries);
         history.ended_at = task.stop_recorded_at;
         tx.put(history);
@@ -64,14 +74,15 @@ pub fn extend(tx: &mut Tx, before: Option<&Task>, task: &Task, now: Time) {
 }
 
 impl History {
-    fn of(task: &Task) -> History {
+    /// That it was made is all that has happened to it.
+    pub fn of(task: &Task) -> History {
         History {
             scope: task.scope.clone(),
             cluster: task.cluster.clone(),
             id: task.id.clone(),
             family: task.family.clone(),
             revision: task.revision,
-            entries: Vec::new(),
+            entries: vec![of_task(task.created_at, task.last.as_str(), Some(made(task)))],
             left_out: 0,
             ended_at: None,
         }
@@ -90,8 +101,7 @@ impl History {
 }
 
 /// What has changed, in the order in which it happened where that is known. Pure.
-fn entries(before: Option<&Task>, task: &Task, now: Time) -> Vec<Entry> {
-    let Some(before) = before else { return vec![of_task(task.created_at, task.last.as_str(), Some(made(task)))] };
+fn entries(before: &Task, task: &Task, now: Time) -> Vec<Entry> {
     let mut entries: Vec<Entry> = containers(before, task, now);
     let mut cause = why(task).filter(|cause| why(before).as_ref() != Some(cause));
     if before.desired != task.desired && task.desired == Desired::Stopped {

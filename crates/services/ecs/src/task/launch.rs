@@ -154,7 +154,7 @@ impl Launch {
         let is_awsvpc = network::is_awsvpc(definition);
         Task {
             scope: self.cluster.scope.clone(),
-            id: call.rng.hex32(),
+            id: call.rng.hex32_at(call.now),
             cluster: self.cluster.name.clone(),
             family: self.definition.family.clone(),
             revision: self.definition.revision,

@@ -162,6 +162,9 @@ pub struct Membership {
     /// Started to even out zones.
     #[serde(default)]
     pub is_extra: bool,
+    /// It is unhealthy, and another one was started in its place.
+    #[serde(default)]
+    pub is_replaced: bool,
     /// The scheduler has drawn its conclusions from the task's end.
     pub is_counted: bool,
 }
@@ -241,10 +244,7 @@ impl Record for Task {
     fn indexes(&self, index: &mut Index) {
         if let (Some(node), false) = (&self.node, self.is_stopped()) {
             index.add("node", node);
-            index.add("group", format_args!("{node}/{}", self.group_key()));
-        }
-        if let (Some(instance), false) = (&self.container_instance, self.is_stopped()) {
-            index.add("container_instance", instance);
+            index.add("group", self.group_key());
         }
         let is_open = self.member.as_ref().is_some_and(|member| !(self.is_stopped() && member.is_counted));
         if let (Some(service), true) = (self.service_path(), is_open) {

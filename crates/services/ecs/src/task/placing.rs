@@ -35,7 +35,7 @@ pub fn request(
 /// Where the share's tasks may be. That there is nothing at all is for the caller to say: see `nowhere`.
 pub fn fleet<'a>(image: &'a Image, cluster: &Cluster, share: &Share, request: &Request) -> Box<dyn Fleet + 'a> {
     if share.is_fargate() {
-        return Box::new(fleet::nodes(image));
+        return Box::new(fleet::nodes(image, request));
     }
     Box::new(fleet::instances(image, cluster, provider(image, cluster, share), request))
 }

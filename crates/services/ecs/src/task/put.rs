@@ -13,7 +13,9 @@ pub fn put(call: &mut Call, tx: &mut Tx, task: Task) {
     if ends {
         ledger::release(tx, &task);
     }
-    history::extend(tx, before.as_deref(), &task, call.now);
+    if let Some(before) = &before {
+        history::extend(tx, before, &task, call.now);
+    }
     if before.is_none_or(|before| before.version < task.version) {
         state_events::task_state_change(call, tx, &task);
     }

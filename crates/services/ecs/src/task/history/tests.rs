@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{Plane, scope, status};
+use crate::testing::{Plane, status};
 use expect_test::{Expect, expect};
 use serde_json::json;
 use workload::{StopCause, TaskSpec, TaskStatus};
@@ -12,9 +12,10 @@ fn plane() -> (Plane, String) {
     (plane, arn)
 }
 
-fn history<'a>(plane: &'a Plane, arn: &str) -> Option<&'a History> {
-    let id = arn.rsplit('/').next().unwrap();
-    plane.core.image().get::<History>(super::super::key(&scope(), "default", id).as_str())
+const ACCOUNT: &str = "123456789012";
+
+fn history<'a>(plane: &'a Plane, arn: &'a str) -> Option<Cow<'a, History>> {
+    find(plane.core.image(), ACCOUNT, arn.rsplit('/').next().unwrap()).next()
 }
 
 /// Seconds since the task was made, who, what, why.
@@ -128,9 +129,22 @@ fn it_outlives_the_task_by_a_week_and_a_restart_of_the_plane() {
 }
 
 #[test]
+fn of_a_task_to_which_nothing_has_happened_it_says_that_it_was_made() {
+    let (plane, arn) = plane();
+    check(
+        &plane,
+        &arn,
+        expect![[r#"
+            0 task PENDING (started by me, placed on n1)
+        "#]],
+    );
+    assert_eq!(plane.core.image().len::<History>(), 0);
+}
+
+#[test]
 fn a_long_history_keeps_its_beginning_and_its_end() {
     let (plane, arn) = plane();
-    let mut long = history(&plane, &arn).unwrap().clone();
+    let mut long = history(&plane, &arn).unwrap().into_owned();
     let entry = |at: u64| Entry { at: Time(at), container: None, state: String::new(), cause: None };
     long.entries.clear();
     (0..500).for_each(|at| long.extend(vec![entry(at)]));

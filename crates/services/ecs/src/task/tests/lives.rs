@@ -102,7 +102,7 @@ fn states_only_go_forward_and_ledgers_are_right() {
 fn told(plane: &Plane) -> BTreeMap<String, Vec<(i64, String)>> {
     let mut told: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for event in state_events::after(plane.core.image(), 0).filter(|event| event.kind == Kind::Task) {
-        let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
+        let detail: serde_json::Value = serde_json::from_str(event.detail.get()).unwrap();
         let last_status = detail["lastStatus"].as_str().unwrap().to_owned();
         told.entry(event.resource.clone()).or_default().push((detail["version"].as_i64().unwrap(), last_status));
     }

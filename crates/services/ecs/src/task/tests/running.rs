@@ -65,8 +65,8 @@ fn a_task_is_answered_with_every_member() {
               "containerInstanceArn": "arn:aws:ecs:us-east-1:123456789012:container-instance/default/f4744c6cdb612a5db9c82293734d7da7",
               "containers": [
                 {
-                  "containerArn": "arn:aws:ecs:us-east-1:123456789012:container/default/a67cdfd85d7f0a712ba1da10b55d9262/8a86b27b-d186-4fc1-a99d-1f46af5ab2e8",
-                  "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/a67cdfd85d7f0a712ba1da10b55d9262",
+                  "containerArn": "arn:aws:ecs:us-east-1:123456789012:container/default/018bcfe568000a712ba1da10b55d9262/8a86b27b-d186-4fc1-a99d-1f46af5ab2e8",
+                  "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/018bcfe568000a712ba1da10b55d9262",
                   "name": "web",
                   "image": "nginx",
                   "lastStatus": "PENDING",
@@ -96,7 +96,7 @@ fn a_task_is_answered_with_every_member() {
               },
               "startedBy": "me",
               "tags": [],
-              "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/a67cdfd85d7f0a712ba1da10b55d9262",
+              "taskArn": "arn:aws:ecs:us-east-1:123456789012:task/default/018bcfe568000a712ba1da10b55d9262",
               "taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/web:1",
               "version": 1
             }
