@@ -116,3 +116,21 @@ impl Backend for Disk {
         self.write(&mut state, epoch, writes)
     }
 }
+
+#[cfg(test)]
+impl Disk {
+    /// Of everything, as one who has read nothing before reads it, and as it was read piece by piece: how it is stored.
+    pub fn read_both_ways(&mut self) -> [BTreeMap<(String, String), Vec<u8>>; 2] {
+        let (_, pieces) = self.read().expect("it can be read");
+        let Loaded { revision, rows } = self.load().expect("it can be read");
+        let whole = self.services.tables().image(revision, rows).expect("it can be read");
+        [whole, pieces].map(|image| {
+            let mut all = Tx::new(image.clone());
+            all.clear();
+            let mut tx = Tx::new(Image::default());
+            all.into_parts().1.iter().for_each(|row| self.services.take(&mut tx, &image, row));
+            let stored = |write: Write| Some(((write.table.to_owned(), write.key.to_string()), write.value?.to_vec()));
+            tx.into_parts().0.into_iter().filter_map(stored).collect()
+        })
+    }
+}

@@ -7,6 +7,7 @@ mod catalog;
 mod client;
 mod disk;
 mod host;
+mod many;
 mod mutation;
 mod node;
 mod oracle;
@@ -19,4 +20,5 @@ mod world;
 
 pub use mutation::Mutation;
 pub use oracle::Violation;
+pub use many::in_order;
 pub use world::{Outcome, run};

@@ -1,10 +1,14 @@
-//! `sim 300`: seeds 0 to 299. `sim --seed 42`: one seed with its story, or with `--task ID` what concerns one task of it.
-//! `sim --mutate NAME 60`: seeds with a fault put in; `sim --mutations 60`: each of them, and the first seed that notices.
+//! `sim 300`: seeds 0 to 299; `sim 300..900`: seeds 300 to 899, a thread per core. `sim --seed 42`: one seed with its story, or
+//! with `--task ID` what concerns one task of it. `sim --mutate NAME 60`: seeds with a fault put in; `sim --mutations 60`: each
+//! fault there is, and the first seed that notices it.
 
-use sim::{Mutation, Outcome, run};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use sim::{Mutation, Outcome, in_order, run};
 use std::process::ExitCode;
+use std::time::Instant;
 
-const USAGE: &str = "usage: sim [COUNT] [--seed SEED] [--task ID] [--mutate NAME] [--mutations]";
+const USAGE: &str = "usage: sim [COUNT|FROM..TO] [--seed SEED] [--task ID] [--mutate NAME] [--mutations]";
 
 struct Arguments {
     seeds: Vec<u64>,
@@ -26,15 +30,27 @@ fn main() -> ExitCode {
 }
 
 fn simulate(arguments: &Arguments) -> ExitCode {
-    let (mut failed, mut steps) = (0, 0);
-    for seed in &arguments.seeds {
-        let outcome = run(*seed, arguments.mutation);
-        steps += outcome.steps;
-        failed += usize::from(outcome.violation.is_some());
-        tell(&outcome, arguments);
-    }
-    println!("{} seeds, {steps} steps, {failed} failed", arguments.seeds.len());
+    let (begin, mut failed, mut steps) = (Instant::now(), 0, 0);
+    let kept = |outcome: Outcome| Outcome { story: if arguments.tells { outcome.story } else { Vec::new() }, ..outcome };
+    in_order(
+        &arguments.seeds,
+        |seed| kept(run(*seed, arguments.mutation)),
+        |outcome| {
+            steps += outcome.steps;
+            failed += usize::from(outcome.violation.is_some());
+            tell(&outcome, arguments);
+        },
+    );
+    let seeds = arguments.seeds.len();
+    println!("{seeds} seeds, {steps} steps, {failed} failed");
+    let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds());
+    eprintln!("{:.1} seeds a second, {:.4} s of CPU each", seeds as f64 / seconds, cpu / seeds as f64);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn cpu_seconds() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("everybody may ask about himself");
+    (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6
 }
 
 fn tell(outcome: &Outcome, arguments: &Arguments) {
@@ -51,15 +67,18 @@ fn tell(outcome: &Outcome, arguments: &Arguments) {
 
 fn search(seeds: &[u64]) -> ExitCode {
     let mut unnoticed = 0;
-    for mutation in Mutation::ALL {
-        match seeds.iter().find_map(|seed| Some((*seed, run(*seed, Some(mutation)).violation?))) {
+    let noticed = |mutation: Mutation| seeds.iter().find_map(|seed| Some((*seed, run(*seed, Some(mutation)).violation?)));
+    in_order(
+        &Mutation::ALL,
+        |mutation| (*mutation, noticed(*mutation)),
+        |(mutation, noticed)| match noticed {
             Some((seed, violation)) => println!("{mutation:?}: seed {seed}: {}: {}", violation.oracle, violation.what),
             None => {
                 unnoticed += 1;
                 println!("{mutation:?}: goes unnoticed");
             }
-        }
-    }
+        },
+    );
     if unnoticed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -72,7 +91,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--mutate" => parsed.mutation = Some(value()?.parse()?),
             "--mutations" => parsed.all_mutations = true,
             "--task" => parsed.task = Some(value()?),
-            count => parsed.seeds = (0..number(count)?).collect(),
+            seeds => {
+                let (from, to) = seeds.split_once("..").unwrap_or(("0", seeds));
+                parsed.seeds = (number(from)?..number(to)?).collect();
+            }
         }
     }
     Ok(parsed)

@@ -44,11 +44,11 @@ pub struct Node {
     told: BTreeMap<TaskId, TaskPhase>,
 }
 
-/// Survives the agent. Tasks as JSON, so that whatever memory does not keep is lost here too.
+/// Survives the agent, and keeps of tasks what their JSON has.
 #[derive(Default)]
 pub struct Disk {
     pub generation: u64,
-    pub tasks: BTreeMap<TaskId, String>,
+    pub tasks: BTreeMap<TaskId, Task>,
     pub is_full: bool,
 }
 
@@ -328,7 +328,7 @@ impl Disk {
         self.generation = group.generation;
         for (id, task) in group.tasks {
             match task {
-                Some(task) => drop(self.tasks.insert(id, serde_json::to_string(&task).expect("memory is plain data"))),
+                Some(task) => drop(self.tasks.insert(id, task)),
                 None => drop(self.tasks.remove(&id)),
             }
         }
@@ -336,14 +336,19 @@ impl Disk {
 
     /// As whoever starts the agent of a machine that died does.
     fn bury(&mut self) {
-        for json in self.tasks.values_mut() {
-            let mut task: Task = serde_json::from_str(json).expect("what was written is read");
+        for task in self.tasks.values_mut() {
+            *task = read_again(task);
             task.bury();
-            *json = serde_json::to_string(&task).expect("memory is plain data");
         }
     }
 
     fn load(&self) -> Vec<Task> {
-        self.tasks.values().map(|json| serde_json::from_str(json).expect("what was written is read")).collect()
+        self.tasks.values().map(read_again).collect()
     }
+}
+
+/// Whatever its JSON does not keep is lost.
+fn read_again(task: &Task) -> Task {
+    let json = serde_json::to_vec(task).expect("memory is plain data");
+    serde_json::from_slice(&json).expect("what was written is read")
 }

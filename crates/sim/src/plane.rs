@@ -104,6 +104,11 @@ impl Plane {
         self.disk.dies(None);
     }
 
+    #[cfg(test)]
+    pub fn read_both_ways(&mut self) -> [std::collections::BTreeMap<(String, String), Vec<u8>>; 2] {
+        self.disk.read_both_ways()
+    }
+
     pub fn hear(&mut self, node: &NodeId, word: Word) {
         self.is_asked = true;
         if let Some(core) = &mut self.core {

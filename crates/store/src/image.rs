@@ -51,6 +51,12 @@ impl Image {
         self.tables.get(R::TABLE).into_iter().flat_map(|table| table.rows().values()).map(cast)
     }
 
+    /// As `scan`, each with the key that it is kept under.
+    pub fn keyed<R: Record>(&self) -> impl Iterator<Item = (&Key, &R)> {
+        let rows = self.tables.get(R::TABLE).into_iter().flat_map(|table| table.rows());
+        rows.map(|(key, row)| (key, cast(row)))
+    }
+
     /// Rows whose key begins with `prefix`, in key order.
     pub fn prefix<'a, R: Record>(&'a self, prefix: &str) -> impl Iterator<Item = &'a R> + use<'a, R> {
         let end = successor(prefix);

@@ -7,7 +7,8 @@ mod rows;
 mod settled;
 mod throttle;
 
-pub use rows::check as rows;
+pub use rows::{check as rows, check_changes as changed_rows};
+pub use sayings::{Sayings, converged as last_words};
 pub use settled::is_restless;
 pub use settled::settled;
 pub use throttle::Throttle;

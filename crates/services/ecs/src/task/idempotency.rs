@@ -126,7 +126,7 @@ impl Reconciler for Expiry {
     type Action = Expire;
 
     fn keys(image: &Image) -> Vec<Key> {
-        image.scan::<ClientToken>().map(Record::key).collect()
+        image.keyed::<ClientToken>().map(|(key, _)| key.clone()).collect()
     }
 
     fn concerns(_image: &Image, change: &Change) -> Vec<Key> {

@@ -43,7 +43,7 @@ impl Reconciler for Retention {
     type Action = Forget;
 
     fn keys(image: &Image) -> Vec<Key> {
-        image.scan::<Task>().filter(|task| task.is_stopped()).map(Task::key).collect()
+        image.keyed::<Task>().filter(|(_, task)| task.is_stopped()).map(|(key, _)| key.clone()).collect()
     }
 
     fn concerns(image: &Image, change: &Change) -> Vec<Key> {

@@ -4,16 +4,35 @@ use super::super::{Check, violated};
 use super::rollout::is_of;
 use api_ecs::ServiceDeploymentStatus as Stage;
 use ecs::service::{Rollout, Service, Status};
+use ecs::container_instance::Told;
+use ecs::node::{Freed, Ledger, Node};
 use ecs::service_deployment::ServiceDeployment;
-use ecs::task::Task;
+use ecs::state_events::Event;
+use ecs::task::{ClientToken, History, Task};
+use ecs::task_definition::{self, TaskDefinition};
 use std::collections::BTreeSet;
-use store::Image;
+use store::{Change, Image, Record};
 
 pub fn check(image: &Image) -> Check {
     image.scan::<Service>().try_for_each(|service| one(service, image))
 }
 
 fn one(service: &Service, image: &Image) -> Check {
+/// Those services only of which something is new. Whatever is not known to say nothing of services concerns them all.
+pub fn check_changes(changes: &[Change], image: &Image) -> Check {
+    const OTHERS: [&str; 7] =
+        [Event::TABLE, Ledger::TABLE, Node::TABLE, Freed::TABLE, History::TABLE, ClientToken::TABLE, Told::TABLE];
+    let (tasks, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.table == Task::TABLE);
+    if others.iter().any(|change| !OTHERS.contains(&change.table)) {
+        return check(image);
+    }
+    let rows = tasks.iter().filter_map(|change| image.get::<Task>(change.key.as_str()));
+    let members = rows.filter_map(|task| Some((task.cluster.as_str(), task.member.as_ref()?.service.as_str())));
+    let concerned: BTreeSet<(&str, &str)> = members.collect();
+    let mut services = image.scan::<Service>().filter(|service| concerned.contains(&(&service.cluster, &service.name)));
+    services.try_for_each(|service| one(service, image))
+}
+
     let ids: BTreeSet<&str> = service.deployments.iter().map(|deployment| deployment.id.as_str()).collect();
     if ids.len() != service.deployments.len() || (service.status == Status::Inactive) != ids.is_empty() {
         return violated("a service has its deployments", format!("{} is {:?} with {ids:?}", service.name, service.status));
@@ -28,7 +47,11 @@ fn one(service: &Service, image: &Image) -> Check {
 
 /// Of whatever runs, or may be gone back to.
 fn definitions_are_kept(service: &Service, image: &Image) -> Check {
-    let is_there = |arn: &str| image.scan::<ecs::task_definition::TaskDefinition>().any(|row| row.arn() == arn);
+    let is_there = |arn: &str| {
+        let (family, revision) = arn.rsplit('/').next().and_then(|name| name.split_once(':')).unwrap_or_default();
+        let key = task_definition::key(&service.scope, family, revision.parse().unwrap_or_default());
+        image.get::<TaskDefinition>(key.as_str()).is_some_and(|row| row.arn() == arn)
+    };
     match service.deployments.iter().find(|deployment| !is_there(&deployment.task_definition)) {
         Some(deployment) => violated("a service has its definitions", format!("{}: {deployment:?}", service.name)),
         None => Ok(()),
