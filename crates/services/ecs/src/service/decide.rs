@@ -35,11 +35,18 @@ impl Starts {
     fn actions(&self, situation: &Situation) -> Vec<Action> {
         let start = |at: usize, count: usize| {
             let deployment = situation.service.deployments.get(at).filter(|_| count > 0)?;
-            Some(Action::Start { deployment: deployment.id.clone(), count, on: Vec::new() })
+            let instead_of = unhealthy(situation, at).take(count).map(str::to_owned).collect();
+            Some(Action::Start { deployment: deployment.id.clone(), count, on: Vec::new(), instead_of })
         };
         let source = source(situation).unwrap_or_default();
         start(0, self.current).into_iter().chain(start(source, self.restored)).collect()
     }
+}
+
+/// Tasks of the deployment that are to be replaced and are not yet.
+fn unhealthy<'a>(situation: &Situation<'a>, deployment: usize) -> impl Iterator<Item = &'a str> {
+    let is_to_be = move |member: &&Member| member.deployment == Some(deployment) && member.is_unhealthy() && !member.is_replaced;
+    situation.live().filter(is_to_be).map(|member| member.id)
 }
 
 fn starts(situation: &Situation) -> Starts {

@@ -63,6 +63,16 @@ pub fn protected(deployment: &Deployment, count: usize) -> String {
     )
 }
 
+/// Some of them, maybe none, in the place of unhealthy ones.
+pub fn started<'a>(ids: impl ExactSizeIterator<Item = &'a str>, replaced: usize) -> String {
+    let count = ids.len();
+    let started = format!("has started {count} tasks: {}.", tasks(ids));
+    match replaced {
+        0 => started,
+        _ => format!("{started} Amazon ECS replaced {replaced} tasks due to an unhealthy status."),
+    }
+}
+
 /// `(task a) (task b)`.
 pub fn tasks<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     ids.map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")

@@ -22,6 +22,8 @@ pub struct Member<'a> {
     pub protected_until: Option<Time>,
     /// Started to even out zones, beside those that are desired.
     pub is_extra: bool,
+    /// It is unhealthy, and another one was started in its place.
+    pub is_replaced: bool,
     pub zone: &'a str,
     pub instance: &'a str,
 }
@@ -143,6 +145,7 @@ pub fn member<'a>(
         is_draining: task.container_instance.as_deref().is_some_and(|instance| draining.contains(instance)),
         protected_until: task.protected_until.filter(|_| task.is_protected(now)),
         is_extra: task.member.as_ref().is_some_and(|member| member.is_extra),
+        is_replaced: task.member.as_ref().is_some_and(|member| member.is_replaced),
         zone: task.availability_zone.as_deref().unwrap_or_default(),
         instance: task.container_instance.as_deref().or(task.node.as_deref()).unwrap_or_default(),
     }

@@ -28,6 +28,7 @@ mod task_tags;
 mod throttle;
 mod token;
 mod unbuilt;
+mod unhealthy;
 mod update_service;
 mod view;
 
@@ -97,6 +98,9 @@ pub struct Service {
     pub unplaced: Option<Unplaced>,
     /// What it said last of a trouble that is not over.
     pub complaint: Option<Complaint>,
+    /// How many tasks were stopped for their health with nobody started in their place yet.
+    #[serde(default)]
+    pub unhealthy_gone: usize,
     /// Since when it has been in a steady state, and when that was last said.
     pub steady_since: Option<Time>,
     pub steady_said_at: Option<Time>,
@@ -135,6 +139,7 @@ impl Service {
             deployments: Vec::new(),
             unplaced: None,
             complaint: None,
+            unhealthy_gone: 0,
             steady_since: None,
             steady_said_at: None,
             ended_at: None,

@@ -133,6 +133,7 @@ pub fn forget(tx: &mut Tx, mut service: Service, deployment: &str) {
 pub fn steady(call: &mut Call, tx: &mut Tx, mut service: Service) {
     service.steady_since = service.steady_since.or(Some(call.now));
     (service.steady_said_at, service.complaint, service.unplaced) = (Some(call.now), None, None);
+    service.unhealthy_gone = 0;
     tx.put(service.clone());
     say(call, tx, &service, "has reached a steady state.");
     let steady = state_events::Action::SteadyState;

@@ -22,6 +22,8 @@ pub enum Action {
         deployment: String,
         count: usize,
         on: Vec<String>,
+        /// Unhealthy tasks that nobody was started for yet: these are.
+        instead_of: Vec<String>,
     },
     Stop(Vec<Stop>),
     /// One task more than desired, in this zone.
@@ -136,7 +138,9 @@ impl Reconciler for Scheduler {
     fn apply(call: &mut Call, tx: &mut Tx, key: &Key, action: Action) {
         let service = tx.get::<Service>(key.as_str()).cloned().expect("it was decided about");
         match action {
-            Action::Start { deployment, count, on } => start::start(call, tx, service, &deployment, count, &on),
+            Action::Start { deployment, count, on, instead_of } => {
+                start::start(call, tx, service, &deployment, count, &on, &instead_of);
+            }
             Action::Rebalance { deployment, zone } => start::rebalance(call, tx, service, &deployment, &zone),
             Action::Stop(stops) => stop::stop(call, tx, &service, stops),
             Action::Count(ended) => stop::count(call, tx, service, ended),

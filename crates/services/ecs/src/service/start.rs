@@ -1,9 +1,9 @@
 //! Starting tasks of a service: as many as placement finds places for. That there are too few is said, once, and remembered
 //! until capacity grows.
 
-use super::events::{say, tasks};
+use super::events::{self, say};
 use super::task_tags::tags_of_tasks;
-use super::{Complaint, Deployment, Service, Unplaced, situation};
+use super::{Complaint, Deployment, Service, Unplaced, situation, unhealthy};
 use crate::capacity_provider;
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
@@ -22,11 +22,11 @@ use workload::Desired;
 const ZONE: &str = "ecs.availability-zone";
 const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
-pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: &[String]) {
+pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: &[String], instead_of: &[String]) {
     let Some(deployment) = service.deployment(deployment) else { return };
     match attempt(call, tx, &service, deployment, count, on) {
-        Ok((started, refusal)) => settle(call, tx, service, &started, refusal),
-        Err(error) => settle(call, tx, service, &[], Some(Refusal::other(error.message()))),
+        Ok((started, refusal)) => settle(call, tx, service, &started, instead_of, refusal),
+        Err(error) => settle(call, tx, service, &[], &[], Some(Refusal::other(error.message()))),
     }
 }
 
@@ -124,7 +124,7 @@ fn launch(image: &Image, service: &Service, deployment: &Deployment, cluster: &C
     };
     let digests = deployment.digests.clone().unwrap_or_default();
     let (name, deployment) = (service.name.clone(), deployment.id.clone());
-    let member = Membership { service: name, deployment, digests, is_extra: false, is_counted: false };
+    let member = Membership { service: name, deployment, digests, is_extra: false, is_replaced: false, is_counted: false };
     Ok(Launch::of_service(cluster, definition, ask, service.group(), member))
 }
 
@@ -224,10 +224,11 @@ fn closest(instance: Option<&str>, reason: Reason) -> Refusal {
 }
 
 /// Says what was started and what was not.
-fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], refusal: Option<Refusal>) {
+fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], instead_of: &[String], refusal: Option<Refusal>) {
     if !started.is_empty() {
-        let ids = tasks(started.iter().map(|task| task.id.as_str()));
-        say(call, tx, &service, &format!("has started {} tasks: {ids}.", started.len()));
+        let replaced = unhealthy::replace(tx, &mut service, started.len(), instead_of);
+        let sentence = events::started(started.iter().map(|task| task.id.as_str()), replaced);
+        say(call, tx, &service, &sentence);
     }
     let Some(refusal) = refusal else {
         if service.unplaced.is_some() || service.complaint.is_some() {

@@ -2,7 +2,7 @@
 
 use super::events::{say, tasks};
 use super::reconcile::{Ended, Stop, Why};
-use super::{Service, throttle};
+use super::{Service, throttle, unhealthy};
 use crate::state_events::{self, ServiceAction};
 use crate::task::{self, Task};
 use api_ecs::TaskStopCode;
@@ -26,6 +26,8 @@ pub fn stop(call: &mut Call, tx: &mut Tx, service: &Service, stops: Vec<Stop>) {
             say(call, tx, service, &format!("(task {}) failed container health checks.", stop.task));
         }
     }
+    let unhealthy = stops.iter().filter(|stop| stop.why == Why::Unhealthy);
+    unhealthy::stopped(tx, service, unhealthy.map(|stop| stop.task.as_str()));
     let (running, pending): (Vec<&Stop>, Vec<&Stop>) = stops.iter().partition(|stop| stop.is_running);
     if !running.is_empty() {
         let ids = tasks(running.iter().map(|stop| stop.task.as_str()));

@@ -6,3 +6,4 @@ mod deciding;
 mod examples;
 mod reach;
 mod scheduling;
+mod unhealthy;

@@ -66,6 +66,7 @@ fn service(wants: &str) -> Service {
         unplaced: has_word(wants, "unplaced").then_some(Unplaced { at: Time(0), freed: 0 }),
         token: None,
         complaint: None,
+        unhealthy_gone: 0,
         steady_since: has_word(wants, "steady").then_some(Time(0)),
         steady_said_at: has_word(wants, "steady").then_some(NOW),
         ended_at: None,
@@ -134,6 +135,7 @@ fn member<'a>(service: &Service, word: &'a str) -> Member<'a> {
         is_draining: state.contains('d'),
         protected_until: state.contains('p').then_some(NOW + std::time::Duration::from_secs(60)),
         is_extra: state.contains('+'),
+        is_replaced: state.contains('r'),
         zone,
         instance,
     }
@@ -141,7 +143,10 @@ fn member<'a>(service: &Service, word: &'a str) -> Member<'a> {
 
 fn said(service: &Service, action: &Action) -> Vec<String> {
     match action {
-        Action::Start { deployment, count, on } if on.is_empty() => vec![format!("start {count} of {deployment}")],
+        Action::Start { deployment, count, on, instead_of } if on.is_empty() => {
+            let instead_of: String = instead_of.iter().map(|task| format!(" for {task}")).collect();
+            vec![format!("start {count} of {deployment}{instead_of}")]
+        }
         Action::Start { deployment, on, .. } => vec![format!("start {deployment} on {}", on.join(" and "))],
         Action::Stop(stops) => stops.iter().map(|stop| format!("stop {} ({:?})", stop.task, stop.why)).collect(),
         Action::Count(ended) => {
@@ -239,7 +244,7 @@ fn protected_tasks_are_spared() {
 
 #[test]
 fn an_unhealthy_task_is_replaced_before_it_is_stopped_if_the_ceiling_allows() {
-    check("desired=2 v1=done", "a:v1:H b:v1:U", expect!["start 1 of v1"]);
+    check("desired=2 v1=done", "a:v1:H b:v1:U", expect!["start 1 of v1 for b"]);
     check("desired=2 v1=done", "a:v1:H b:v1:U c:v1:S", expect!["rest"]);
     check("desired=2 v1=done", "a:v1:H b:v1:U c:v1:H", expect!["stop b (Unhealthy)"]);
     check("desired=2 v1=done", "a:v1:H b:v1:H c:v1:H", expect!["stop a (Scaling)"]);
@@ -248,7 +253,7 @@ fn an_unhealthy_task_is_replaced_before_it_is_stopped_if_the_ceiling_allows() {
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:U c:v1:U", expect!["stop b (Unhealthy)"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:X c:v1:U", expect!["rest"]);
     check("desired=3 max=100 v1=done", "a:v1:H b:v1:S c:v1:U", expect!["rest"]);
-    check("desired=3 max=100 v1=done", "a:v1:H c:v1:U", expect!["start 1 of v1"]);
+    check("desired=3 max=100 v1=done", "a:v1:H c:v1:U", expect!["start 1 of v1 for c"]);
 }
 
 #[test]
