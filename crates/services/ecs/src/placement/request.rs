@@ -62,7 +62,8 @@ pub fn rules(
     let of_definition = definition.placement_constraints.iter().flatten().map(|constraint| member_of(&constraint.expression));
     let of_request = constraints.into_iter().flatten().map(|constraint| match constraint.r#type {
         Some(api::PlacementConstraintType::DistinctInstance) => distinct_instance(&constraint.expression),
-        _ => member_of(&constraint.expression),
+        Some(_) => member_of(&constraint.expression),
+        None => Err(api::Error::invalid_parameter("The type of a placement constraint is distinctInstance or memberOf.")),
     });
     let rules: Vec<Rule> = of_definition.chain(of_request).collect::<Result<_, _>>()?;
     if rules.len() > CONSTRAINTS {

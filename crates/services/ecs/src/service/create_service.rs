@@ -1,7 +1,7 @@
 //! CreateService: a row, its first deployment, and nothing started yet.
 
 use super::token::Token;
-use super::{Events, OF_CLUSTER, Service, Status, check, defaults, deploy, key, unbuilt, view};
+use super::{Events, OF_CLUSTER, Service, Status, check, defaults, deploy, key, reach, unbuilt, view};
 use crate::cluster::{self, Cluster};
 use crate::tags;
 use crate::task::launch::startable;
@@ -74,6 +74,7 @@ fn spec(tx: &Tx, cluster: &Cluster, input: api::CreateServiceRequest) -> Result<
         api::CreateServiceRequest { cluster: None, service_name: None, tags: None, client_token: None, task_definition, ..input };
     spec.role = spec.role.filter(|role| !role.is_empty());
     defaults::fill(cluster, &mut spec);
+    reach::check_role(&spec)?;
     check::check(cluster, definition, &spec)?;
     Ok(spec)
 }

@@ -49,6 +49,7 @@ fn revision(call: &Call, service: &Service, deployment: &Deployment) -> ServiceR
         service_connect_configuration: spec.service_connect_configuration,
         volume_configurations: spec.volume_configurations,
         vpc_lattice_configurations: spec.vpc_lattice_configurations,
+        monitoring: spec.monitoring,
         created_at: Some(call.now.into()),
         ..Default::default()
     };

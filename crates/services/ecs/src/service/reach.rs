@@ -14,20 +14,21 @@ const REGISTRIES: usize = 1;
 const CLIENT_ALIASES: usize = 1;
 
 pub fn check(cluster: &Cluster, definition: &api::TaskDefinition, spec: &api::CreateServiceRequest) -> Result<(), Error> {
-    check_role(spec)?;
     check_balancers(definition, spec)?;
     check_registries(definition, spec.service_registries.as_deref().unwrap_or_default())?;
     check_connect(cluster, definition, spec.service_connect_configuration.as_ref())
 }
 
-/// Where ECS acts by its own role there is no other.
-fn check_role(spec: &api::CreateServiceRequest) -> Result<(), Error> {
-    let acts_itself = spec.network_configuration.is_some()
-        || spec.service_registries.is_some()
-        || spec.load_balancers.as_ref().is_some_and(|balancers| balancers.len() > 1);
-    refuse_if(spec.role.is_some() && acts_itself, || {
-        "You cannot specify an IAM role for services that require a service linked role.".to_owned()
-    })
+/// Of a new service: where ECS acts by its own role there is no other, and without a load balancer there is nothing to act on.
+/// An update may change what the role was for.
+pub fn check_role(spec: &api::CreateServiceRequest) -> Result<(), Error> {
+    let balancers = spec.load_balancers.as_deref().unwrap_or_default();
+    let acts_itself = spec.network_configuration.is_some() || spec.service_registries.is_some() || balancers.len() > 1;
+    match spec.role {
+        Some(_) if acts_itself => refuse("You cannot specify an IAM role for services that require a service linked role."),
+        Some(_) if balancers.is_empty() => refuse("A role was passed, but no load balancers were present."),
+        _ => Ok(()),
+    }
 }
 
 fn check_balancers(definition: &api::TaskDefinition, spec: &api::CreateServiceRequest) -> Result<(), Error> {

@@ -157,10 +157,10 @@ fn events(service: &Service, image: &Image) -> Vec<api::ServiceEvent> {
     events.map(|row| row.events.iter().map(event).collect()).unwrap_or_default()
 }
 
-/// The role it was given, by name or ARN, or the one that ECS has of its own for addresses, targets and registrations.
+/// The role it was given, by name, by path and name, or by ARN, or the one that ECS has of its own for addresses, targets and registrations.
 fn role(service: &Service) -> Option<String> {
     let iam = |role: &str| {
-        let arn = Arn::new(&service.scope, "iam", format!("role/{role}"));
+        let arn = Arn::new(&service.scope, "iam", format!("role/{}", role.trim_start_matches('/')));
         Arn { region: String::new(), ..arn }.to_string()
     };
     if let Some(role) = &service.spec.role {

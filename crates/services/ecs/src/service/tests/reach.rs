@@ -145,6 +145,28 @@ fn service_connect_names_a_port_of_the_definition() {
 }
 
 #[test]
+fn what_is_measured_stands_in_the_revision() {
+    let mut plane = plane();
+    let monitoring = json!({"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]});
+    let service = json!({"serviceName": "web", "taskDefinition": "bridge", "desiredCount": 0, "monitoring": monitoring});
+    let arn = plane.ok("CreateService", service)["service"]["currentServiceRevisions"][0]["arn"].take();
+    let revisions = plane.ok("DescribeServiceRevisions", json!({"serviceRevisionArns": [arn]}));
+    assert_eq!(revisions["serviceRevisions"][0]["monitoring"], monitoring);
+}
+
+#[test]
+fn a_role_of_a_path_is_told_by_its_arn() {
+    let mut plane = plane();
+    let service = json!({
+        "serviceName": "web", "taskDefinition": "bridge", "desiredCount": 0, "role": "/foo/bar", "loadBalancers": [group("app", 80)],
+    });
+    let told = plane.ok("CreateService", service)["service"]["roleArn"].take();
+    assert_eq!(told, "arn:aws:iam::123456789012:role/foo/bar");
+    // It may be updated to what a new service could not have with it.
+    plane.ok("UpdateService", json!({"service": "web", "loadBalancers": [group("app", 80), group("app", 9000)]}));
+}
+
+#[test]
 fn a_role_is_for_services_that_ecs_has_none_of_its_own_for() {
     let with_role = |members: Value| {
         let mut body = json!({"role": "mine"});
@@ -155,15 +177,18 @@ fn a_role_is_for_services_that_ecs_has_none_of_its_own_for() {
         vec![
             with_role(json!({"loadBalancers": [group("app", 80)]})),
             with_role(json!({"loadBalancers": [group("app", 80), group("app", 9000)]})),
+            with_role(json!({})),
             json!({"role": ""}),
         ]
     };
     expect![[r#"
         ok
         InvalidParameterException: You cannot specify an IAM role for services that require a service linked role.
+        InvalidParameterException: A role was passed, but no load balancers were present.
         ok"#]]
     .assert_eq(&said("CreateService", "bridge", cases()).join("\n"));
     expect![[r#"
+        InvalidParameterException: You cannot specify an IAM role for services that require a service linked role.
         InvalidParameterException: You cannot specify an IAM role for services that require a service linked role.
         InvalidParameterException: You cannot specify an IAM role for services that require a service linked role.
         ok"#]]
