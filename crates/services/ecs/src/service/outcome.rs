@@ -2,7 +2,7 @@
 
 use super::events::{Events, say};
 use super::reconcile::Cause;
-use super::{Complaint, Deployment, Rollout, Service, Status, rollout};
+use super::{Complaint, Deployment, Rollout, Service, Status, revised, rollout};
 use crate::service_deployment::{self, ServiceDeployment};
 use crate::service_revision::{self, ServiceRevision};
 use crate::state_events::{self, ServiceAction};
@@ -91,7 +91,7 @@ pub fn roll_back(call: &mut Call, tx: &mut Tx, mut service: Service, to: &str, c
     tell(call, tx, &service);
     let target_revision = target.revision.clone();
     service.deployments.insert(0, target);
-    restore(tx, &mut service);
+    let mut service = revised::at(tx, &service, &target_revision);
     (service.unplaced, service.complaint, service.steady_since) = (None, None, None);
     let (threshold, revision_arn) =
         (threshold(&service), service_revision::arn(&service.scope, &service.cluster, &service.name, &target_revision));
@@ -107,22 +107,6 @@ pub fn roll_back(call: &mut Call, tx: &mut Tx, mut service: Service, to: &str, c
         say(call, tx, &service, &format!("rolling back to deployment {}.", primary.name()));
     }
     tell(call, tx, &service);
-}
-
-/// What deployed fields the service has is what its PRIMARY revision says.
-fn restore(tx: &Tx, service: &mut Service) {
-    let Some(primary) = service.primary() else { return };
-    let key = service_revision::key(&service.scope, &service.cluster, &service.name, &primary.revision);
-    let Some(row) = tx.get::<ServiceRevision>(key.as_str()) else { return };
-    let (revision, spec) = (row.revision.clone(), &mut service.spec);
-    spec.task_definition = revision.task_definition;
-    spec.network_configuration = revision.network_configuration;
-    spec.platform_version = revision.platform_version;
-    spec.load_balancers = revision.load_balancers;
-    spec.service_registries = revision.service_registries;
-    spec.service_connect_configuration = revision.service_connect_configuration;
-    spec.volume_configurations = revision.volume_configurations;
-    spec.vpc_lattice_configurations = revision.vpc_lattice_configurations;
 }
 
 pub fn forget(tx: &mut Tx, mut service: Service, deployment: &str) {

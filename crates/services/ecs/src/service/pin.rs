@@ -9,6 +9,7 @@ use crate::task_definition;
 use api_ecs as api;
 use std::collections::BTreeMap;
 use store::{Image, Tx};
+use workload::{ContainerPhase, ContainerStatus};
 
 /// Image digests by container.
 pub type Digests = BTreeMap<String, String>;
@@ -20,21 +21,27 @@ pub fn resolved(image: &Image, service: &Service) -> Option<(String, Digests)> {
     let tasks: Vec<&Task> = image.by::<Task>("service", service.path()).filter(|task| task.started_at.is_some()).collect();
     unpinned.find_map(|deployment| {
         let is_of = |task: &&&Task| task.member.as_ref().is_some_and(|member| member.deployment == deployment.id);
-        let first = tasks.iter().filter(is_of).min_by_key(|task| (task.started_at, &task.id))?;
-        Some((deployment.id.clone(), digests(image, service, deployment, first)))
+        let known = tasks.iter().filter(is_of).filter_map(|task| Some((task, digests(image, service, deployment, task)?)));
+        let (_, digests) = known.min_by_key(|(task, _)| (task.started_at, &task.id))?;
+        Some((deployment.id.clone(), digests))
     })
 }
 
-fn digests(image: &Image, service: &Service, deployment: &Deployment, task: &Task) -> Digests {
+/// Of what it ran; none if that is not known of all of it, as when its agent crashed before it had said so. What it could not
+/// even pull decides nothing.
+fn digests(image: &Image, service: &Service, deployment: &Deployment, task: &Task) -> Option<Digests> {
     let definition = task_definition::resolve(image, &service.scope, &deployment.task_definition).ok();
     let containers = definition.iter().flat_map(|row| row.definition.container_definitions.iter().flatten());
     let consistent = containers.filter(|each| each.version_consistency != Some(api::VersionConsistency::Disabled));
-    let digest = |container: &api::ContainerDefinition| {
-        let name = container.name.clone()?;
-        let status = task.status.containers.iter().find(|status| status.name == name)?;
-        Some((name, status.image_digest.clone()?))
+    let status = |container: &api::ContainerDefinition| {
+        let mut all = task.status.containers.iter();
+        all.find(|status| container.name.as_deref() == Some(status.name.as_str()))
     };
-    consistent.filter_map(digest).collect()
+    let is_lost = |status: &&ContainerStatus| {
+        status.image_digest.is_none() && status.runtime_id.is_none() && status.phase == ContainerPhase::Stopped
+    };
+    let pulled = consistent.filter_map(status).filter(|status| !is_lost(status));
+    pulled.map(|status| Some((status.name.clone(), status.image_digest.clone()?))).collect()
 }
 
 pub fn pin(tx: &mut Tx, mut service: Service, deployment: &str, digests: Digests) {

@@ -2,8 +2,10 @@
 //! until capacity grows.
 
 use super::events::{self, say};
+use super::members::Member;
+use super::situation::Situation;
 use super::task_tags::tags_of_tasks;
-use super::{Complaint, Deployment, Service, Unplaced, situation, unhealthy};
+use super::{Complaint, Deployment, Service, Unplaced, revised, situation, unhealthy};
 use crate::capacity_provider;
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
@@ -12,19 +14,28 @@ use crate::placement::{Field, Reason, Request, Strategy, Wanted, fit, fleet, req
 use crate::state_events::{self, ServiceAction};
 use crate::task::capacity::{self, Running, Share};
 use crate::task::launch::{Ask, Launch, Spot};
-use crate::task::{Membership, Task, placing};
+use crate::task::{self, Membership, Task, placing};
 use crate::task_definition;
 use api_ecs as api;
+use base::Time;
 use kernel::Call;
 use store::{Image, Tx};
-use workload::Desired;
 
 const ZONE: &str = "ecs.availability-zone";
 const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
-pub fn start(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, count: usize, on: &[String], instead_of: &[String]) {
+pub fn start(
+    call: &mut Call,
+    tx: &mut Tx,
+    service: Service,
+    deployment: &str,
+    count: usize,
+    on: &[String],
+    instead_of: &[String],
+) {
     let Some(deployment) = service.deployment(deployment) else { return };
-    match attempt(call, tx, &service, deployment, count, on) {
+    let revised = revised::at(tx, &service, &deployment.revision);
+    match attempt(call, tx, &revised, deployment, count, on) {
         Ok((started, refusal)) => settle(call, tx, service, &started, instead_of, refusal),
         Err(error) => settle(call, tx, service, &[], &[], Some(Refusal::other(error.message()))),
     }
@@ -52,7 +63,7 @@ fn extra(
 ) -> Result<Option<Task>, api::Error> {
     let Some(cluster) = situation::cluster_of(tx, service).cloned() else { return Ok(None) };
     let launch = launch(tx, service, deployment, &cluster)?.beside_the_desired();
-    let Some(share) = shares(tx, service, deployment, &cluster, 1)?.into_iter().next() else { return Ok(None) };
+    let Some(share) = shares(tx, service, deployment, &cluster, 1, call.now)?.into_iter().next() else { return Ok(None) };
     let mut request = placement_request(&launch, &share, service)?;
     request.attributes.push(Wanted { name: ZONE.to_owned(), value: Some(zone.to_owned()) });
     let (spots, _) = anywhere(call, tx, &cluster, &share, &request);
@@ -98,7 +109,7 @@ fn attempt(
     };
     let launch = launch(tx, service, deployment, &cluster)?;
     let (mut started, mut refusal) = (Vec::new(), None);
-    for share in shares(tx, service, deployment, &cluster, count)? {
+    for share in shares(tx, service, deployment, &cluster, count, call.now)? {
         let request = placement_request(&launch, &share, service)?;
         let (spots, refused) = match on {
             [] => anywhere(call, tx, &cluster, &share, &request),
@@ -135,18 +146,23 @@ fn shares(
     deployment: &Deployment,
     cluster: &Cluster,
     count: usize,
+    now: Time,
 ) -> Result<Vec<Share>, api::Error> {
     let strategy = service.spec.capacity_provider_strategy.as_deref();
     let has_strategy = strategy.is_some() || !cluster.default_capacity_provider_strategy.is_empty();
-    let running = if has_strategy { running(image, service, deployment) } else { Running::new() };
+    let running = if has_strategy { running(image, service, deployment, now) } else { Running::new() };
     capacity::further_shares(cluster, service.spec.launch_type.as_ref(), strategy, &running, count)
 }
 
-fn running(image: &Image, service: &Service, deployment: &Deployment) -> Running {
+/// Of the deployment's tasks those that stay: for what is unhealthy or draining others are started now.
+fn running(image: &Image, service: &Service, deployment: &Deployment, now: Time) -> Running {
     let mut running = Running::new();
-    let is_of = |task: &&Task| task.member.as_ref().is_some_and(|member| member.deployment == deployment.id);
-    let living = image.by::<Task>("service", service.path()).filter(|task| task.desired == Desired::Running);
-    let providers = living.filter(is_of).filter_map(|task| task.capacity_provider.clone());
+    let situation = Situation::of(image, service, now);
+    let is_of = |member: &&Member| member.deployment.is_some_and(|at| service.deployments[at].id == deployment.id);
+    let stays = |member: &&Member| !member.is_draining && !member.is_unhealthy();
+    let task = |member: &Member| image.get::<Task>(task::key(&service.scope, &service.cluster, member.id).as_str());
+    let tasks = situation.live().filter(is_of).filter(stays).filter_map(task);
+    let providers = tasks.filter_map(|task| task.capacity_provider.clone());
     providers.for_each(|provider| *running.entry(provider).or_default() += 1);
     running
 }
