@@ -52,9 +52,9 @@ impl Program {
     }
 }
 
-pub const FAMILIES: [&str; 17] = [
+pub const FAMILIES: [&str; 18] = [
     "server", "job", "flash", "chain", "pair", "port", "dynamic", "big", "restart", "hog", "sick", "patience", "order",
-    "missing", "several", "apart", "checked",
+    "missing", "several", "apart", "checked", "loose",
 ];
 
 /// On Fargate, with an address of its own.
@@ -123,6 +123,10 @@ pub fn definition(family: &str) -> Value {
             let names = ["server", "job", "job-other", "flaky", "server-aside"];
             task(family, &names.map(|name| container(name, json!({ "essential": name == "server" }))))
         }
+        "loose" => task(
+            family,
+            &[container("server", json!({})), container("server-aside", json!({ "versionConsistency": "disabled" }))],
+        ),
         "apart" => {
             let mut task = task(family, &[container("server", json!({}))]);
             task["placementConstraints"] =
@@ -146,16 +150,16 @@ pub enum Nature {
 
 pub fn nature(family: &str) -> Nature {
     match family {
-        "server" | "checked" | "port" | "dynamic" | "big" | "order" | "several" | "apart" | FARGATE => Nature::Good,
+        "server" | "checked" | "port" | "dynamic" | "big" | "order" | "several" | "apart" | "loose" | FARGATE => Nature::Good,
         "flash" | "missing" => Nature::Hopeless,
         _ => Nature::Erratic,
     }
 }
 
 /// Of what services run: more of what is good.
-pub const OF_SERVICES: [&str; 16] = [
+pub const OF_SERVICES: [&str; 18] = [
     "server", "server", "server", "several", "order", "dynamic", "big", "apart", "port", "pair", "checked", "missing", "flash",
-    "sick", "job", "restart",
+    "sick", "job", "restart", "loose", "loose",
 ];
 
 pub fn is_fargate(family: &str) -> bool {
@@ -189,6 +193,13 @@ pub fn need(family: &str) -> Need {
         need.host_port = need.host_port.or(fixed);
     }
     need
+}
+
+/// Whether all tasks of a deployment run the same image in it, as its definition has it.
+pub fn is_consistent(family: &str, container: &str) -> bool {
+    let definition = definition(family);
+    let mut declared = definition["containerDefinitions"].as_array().into_iter().flatten();
+    declared.any(|one| one["name"] == container && one["versionConsistency"] != "disabled")
 }
 
 /// What a container of a family waits for: others, and for what of them.

@@ -1,6 +1,7 @@
 //! Pretended users: they call the API at random, repeat what was not answered, and remember what they were told.
 
 mod ask;
+pub mod capacity;
 mod check;
 mod services;
 

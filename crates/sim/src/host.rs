@@ -27,9 +27,17 @@ pub struct Host {
 #[derive(Debug)]
 pub struct Run {
     pub id: Id,
+    pub image: Pulled,
     pub started_at: Time,
     pub end: Option<End>,
     pub life: Life,
+}
+
+/// An image as a node was told to get it, and what it got.
+#[derive(Debug)]
+pub struct Pulled {
+    pub reference: String,
+    pub digest: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +55,8 @@ impl Host {
         self.orphaned.remove(task);
     }
 
-    pub fn start(&mut self, id: Id, runtime_id: &str, program: &Program, life: Life, now: Time) -> Done<()> {
+    pub fn start(&mut self, runtime_id: &str, program: &Program, run: Run) -> Done<()> {
+        let id = run.id.clone();
         if !self.sandboxes.contains(&id.0) || self.orphaned.contains(&id.0) {
             return Err(format!("CannotStartContainerError: shim of task {}: there is no such sandbox", id.0));
         }
@@ -58,8 +67,8 @@ impl Host {
         if program.is_missing {
             return Err("CannotStartContainerError: simulated: no such program".to_owned());
         }
-        self.containers.insert(id.clone(), runtime_id.to_owned());
-        self.runs.insert(runtime_id.to_owned(), Run { id, started_at: now, end: None, life });
+        self.containers.insert(id, runtime_id.to_owned());
+        self.runs.insert(runtime_id.to_owned(), run);
         Ok(())
     }
 

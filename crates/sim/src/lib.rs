@@ -14,11 +14,13 @@ mod oracle;
 mod plane;
 mod profile;
 mod queue;
+mod registry;
 mod scheduler;
 mod stage;
+mod strategy;
 mod world;
 
+pub use many::in_order;
 pub use mutation::Mutation;
 pub use oracle::Violation;
-pub use many::in_order;
 pub use world::{Outcome, run};

@@ -20,6 +20,8 @@ mutations! {
     GenerationForgotten,
     /// Its disk loses its tasks: what it decided is decided again.
     TasksForgotten,
+    /// What died with its host is not remembered as dead.
+    BuriedForgotten,
     /// It says that something is on disk before it is.
     MemoryBehind,
     /// The inventory after a crash says that nothing runs.
@@ -34,6 +36,8 @@ mutations! {
     LeakyClose,
     /// Detaching does nothing.
     LeakyDetach,
+    /// It pulls what the tag means, whatever digest it is told.
+    DigestsIgnored,
     // -- what nodes say
     /// A report leaves out one task that the node has.
     FalseAbsence,
@@ -68,6 +72,10 @@ mutations! {
     ThrottleOff,
     /// What runs is healthy.
     HealthyAtOnce,
+    /// One healthy task is enough for a deployment to succeed early.
+    EarlyTooSoon,
+    /// A deployment may succeed early with tasks of another one left, whatever is said of them.
+    CleanupDeferred,
     // -- what it says
     /// A FAILED deployment starts tasks.
     FailedGoesOn,
@@ -75,7 +83,25 @@ mutations! {
     RollbackAnywhere,
     /// An old deployment is forgotten with its tasks.
     ForgetsEarly,
+    /// It pins a deployment to images that nobody has run.
+    PinsAnything,
+    /// It pins what is not to be pinned.
+    PinsTheLoose,
     // -- what it writes
+    /// Tasks of one capacity provider are said to be another's.
+    ProvidersSwapped,
+    /// Tasks on Fargate are said to run on instances.
+    LaunchTypesMixed,
+    /// After a rollback the service is still to run where it failed.
+    StrategyKept,
+    /// What a service says, it says twice.
+    SaidTwice,
+    /// What it says replaces what it said.
+    SaidInstead,
+    /// That it is steady, it does not say.
+    SteadyUnsaid,
+    /// Tasks that are started know of no pin.
+    PinsForgotten,
     /// That an end was counted.
     CountsForgotten,
     /// The old deployment is the PRIMARY one again, and what the service asks for stays new.

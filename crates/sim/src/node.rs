@@ -34,6 +34,8 @@ pub struct Node {
     pub harmed: BTreeSet<TaskId>,
     /// What ended when the host was said to be stopped.
     pub buried: BTreeSet<TaskId>,
+    /// What was started again after its host had died.
+    pub risen: Vec<TaskId>,
     /// Containers that were started before what they depend on.
     pub early_starts: Vec<String>,
     /// The agent dies once it has begun something.
@@ -114,6 +116,7 @@ impl Node {
             incarnation: 0,
             harmed: BTreeSet::new(),
             buried: BTreeSet::new(),
+            risen: Vec::new(),
             early_starts: Vec::new(),
             is_doomed: false,
             is_cut_short: false,
@@ -313,7 +316,9 @@ impl Node {
     pub fn stop(&mut self, given: Vec<TaskId>, stage: &mut Stage) {
         self.buried.extend(given.into_iter().chain(self.host.tasks().into_iter().map(str::to_owned)));
         self.reboot(stage);
-        self.disk.bury();
+        if !stage.is(Mutation::BuriedForgotten) {
+            self.disk.bury();
+        }
     }
 
     pub fn reboot(&mut self, stage: &mut Stage) {

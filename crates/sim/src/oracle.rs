@@ -68,6 +68,8 @@ pub struct Oracles {
     stopped: BTreeMap<String, Time>,
     outbox: outbox::Outbox,
     throttle: service::Throttle,
+    splits: service::Splits,
+    sayings: service::Sayings,
 }
 
 impl Oracles {
@@ -76,11 +78,11 @@ impl Oracles {
         let Some(image) = scene.image else { return Ok(Vec::new()) };
         self.published_at = Some(scene.now);
         let mut story = Vec::new();
-        for change in changes.iter().filter(|change| change.table == Task::TABLE) {
-            match image.get_arc::<Task>(change.key.as_str()) {
         if changes.is_empty() {
             return Ok(story);
         }
+        for change in changes.iter().filter(|change| change.table == Task::TABLE) {
+            match image.get_arc::<Task>(change.key.as_str()) {
                 Some(task) => story.extend(self.task(task, scene, image)?),
                 None => self.gone(change.key.as_str(), scene)?,
             }
@@ -90,12 +92,14 @@ impl Oracles {
         }
         self.outbox.group(changes, image)?;
         service::changed_rows(changes, image)?;
+        self.sayings.group(changes, image)?;
         Ok(story)
     }
 
     /// What the service scheduler wrote in a group, kept or not.
     pub fn deeds(&mut self, deeds: &[Deed], are_kept: bool) -> Check {
         deeds.iter().try_for_each(service::deed)?;
+        deeds.iter().for_each(|deed| self.splits.deed(deed));
         if are_kept {
             deeds.iter().try_for_each(|deed| self.throttle.deed(deed))?;
         }
@@ -103,14 +107,14 @@ impl Oracles {
     }
 
     fn task(&mut self, task: Arc<Task>, scene: &Scene<'_>, image: &Image) -> Result<Option<String>, Violation> {
-        row::check(&task)?;
-        truth::check(&task, scene, image)?;
-        let before = self.tasks.insert(task.id.clone(), Arc::clone(&task));
-        match &before {
         // Read once more by a plane that has come back; what has ended long ago is what it was.
         if task.is_stopped() && self.tasks.get(&task.id).is_some_and(|before| Arc::ptr_eq(before, &task)) {
             return Ok(None);
         }
+        row::check(&task)?;
+        truth::check(&task, scene, image)?;
+        let before = self.tasks.insert(task.id.clone(), Arc::clone(&task));
+        match &before {
             Some(before) => row::check_change(before, &task)?,
             None => self.appeared(&task, scene, image)?,
         }
@@ -153,6 +157,13 @@ impl Oracles {
         known_for + self.longest_absence >= HOUR
     }
 
+    /// After calm, what depends on how it came about.
+    pub fn converged(&self, scene: &Scene<'_>) -> Check {
+        let Some(image) = scene.image else { return Ok(()) };
+        self.splits.converged(image, scene.now)?;
+        service::last_words(image, scene.now)
+    }
+
     pub fn plane_is_back(&mut self, image: Option<&Image>, now: Time) {
         self.is_back = true;
         image.into_iter().for_each(|image| self.throttle.begin_again(image));
@@ -166,6 +177,7 @@ impl Oracles {
         let there: BTreeMap<&str, &Task> = image.scan::<Task>().map(|task| (task.id.as_str(), task)).collect();
         for (id, before) in &self.tasks {
             match there.get(id.as_str()) {
+                Some(task) if std::ptr::eq(*task, &raw const **before) => {}
                 Some(task) => row::check_change(before, task)?,
                 None if self.is_due(id, scene.now) => {}
                 None => return violated("what was published is durable", format!("task {id} is gone")),
@@ -173,11 +185,12 @@ impl Oracles {
         }
         let changes: Vec<Change> = image.scan::<Task>().map(|task| Change { table: Task::TABLE, key: task.key() }).collect();
         self.outbox.after_recovery(image)?;
+        self.sayings.begin_again(image)?;
         self.rows(&changes, scene)?;
+        service::rows(image)?;
         self.is_back = false;
         let mut nodes = image.scan::<NodeRow>();
         nodes.try_for_each(|node| ledger_is_the_sum(image, &node.facts.id))?;
-                Some(task) if std::ptr::eq(*task, &raw const **before) => {}
         if has_begun { nobody_is_connected(image) } else { Ok(()) }
     }
 
@@ -186,7 +199,6 @@ impl Oracles {
         match request.operation {
             "RunTask" => self.run_is_whole(&text(&request.input["clientToken"]), client),
             "StopTask" if !is_refused => self.stop_is_noted(crate::client::id_of(&text(&request.input["task"]))),
-        service::rows(image)?;
             _ => Ok(()),
         }
     }
@@ -253,9 +265,8 @@ fn the_stopped_hold_nothing(id: &str, scene: &Scene<'_>) -> Check {
 /// Summed here once more, on purpose, from nothing but the tasks.
 fn ledger_is_the_sum(image: &Image, node: &str) -> Check {
     let ledger = image.get::<Ledger>(node).cloned().unwrap_or_else(|| Ledger { node: node.to_owned(), ..Ledger::default() });
-    let (cpu_units, memory_mib, ports_tcp, ports_udp, tasks) = Default::default();
-    let mut sum = Ledger { cpu_units, memory_mib, ports_tcp, ports_udp, tasks, ..ledger.clone() };
-    for task in image.scan::<Task>().filter(|task| task.node.as_deref() == Some(node) && !task.is_stopped()) {
+    let mut sum = Ledger { node: node.to_owned(), ..Ledger::default() };
+    for task in image.scan::<Task>().filter(|task| !task.is_stopped() && task.node.as_deref() == Some(node)) {
         sum.cpu_units += task.claim.cpu_units;
         sum.memory_mib += task.claim.memory_mib;
         sum.ports_tcp.extend(&task.claim.ports_tcp);

@@ -53,9 +53,11 @@ pub enum Trouble {
     NodeTerminated,
     /// Everything sleeps for hours, as a laptop does.
     Sleep,
+    /// Somebody moves the tag that all images are named by.
+    ImagePushed,
 }
 
-const TROUBLES: [Trouble; 15] = [
+const TROUBLES: [Trouble; 16] = [
     Trouble::AgentCrash,
     Trouble::AgentCrashMidway,
     Trouble::PlaneCrash,
@@ -71,6 +73,7 @@ const TROUBLES: [Trouble; 15] = [
     Trouble::NodeStopped,
     Trouble::NodeTerminated,
     Trouble::Sleep,
+    Trouble::ImagePushed,
 ];
 
 impl Profile {

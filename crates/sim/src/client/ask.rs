@@ -1,6 +1,6 @@
 //! What users ask for, at random.
 
-use super::{Client, Request, UPDATE_INSTANCES, cluster_of};
+use super::{Client, Request, UPDATE_INSTANCES, capacity, cluster_of};
 use crate::catalog::{FAMILIES, FARGATE, definition};
 use base::Rng;
 use ecs::container_instance::ContainerInstance;
@@ -54,8 +54,17 @@ impl Client {
             2 => input["placementConstraints"] = json!([{ "type": "distinctInstance" }]),
             3 | 4 => {
                 input["taskDefinition"] = json!(FARGATE);
-                input["launchType"] = json!("FARGATE");
+                if rng.chance(50) {
+                    input["cluster"] = json!("default");
+                    input["capacityProviderStrategy"] = capacity::strategy(capacity::FARGATES, rng);
+                } else {
+                    input["launchType"] = json!("FARGATE");
+                }
                 input["networkConfiguration"] = json!({ "awsvpcConfiguration": { "subnets": ["subnet-1"] } });
+            }
+            5 => {
+                input["cluster"] = json!("default");
+                input["capacityProviderStrategy"] = capacity::strategy(capacity::GROUPS, rng);
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use super::{Request, cluster_of, id_of, text};
 use crate::plane::Answer;
+use crate::strategy::{self, Counts};
 use base::Scope;
 use ecs::container_instance::ContainerInstance;
 use ecs::node::{Ledger, Node};
@@ -32,12 +33,14 @@ pub fn check(request: &Request, answer: &Answer, image: &Image) -> Verdict {
 }
 
 fn refusal(request: &Request, error: &wire::Error) -> Verdict {
+    let input = &request.input;
     let known = match request.operation {
         "RunTask" | "StartTask" => [
             "No Container Instances were found in your cluster.",
             "Cluster not found.",
             "The referenced cluster was inactive.",
             "The client token was already used in a request with different parameters.",
+            "No Container Instances were found in your capacity provider.",
         ]
         .as_slice(),
         // Retention is longer than any run: what some answer named is there.
@@ -61,6 +64,9 @@ fn refusal(request: &Request, error: &wire::Error) -> Verdict {
             "Unable to Start a service that is still Draining.",
         ],
         "UpdateService" if error.message.starts_with("Availability Zone Rebalancing does not support ") => return Ok(()),
+        "UpdateService" if error.message.ends_with("you must force a new deployment.") && is_unforced(input) => return Ok(()),
+        // The new bounds, and what was said before of an early success.
+        "UpdateService" if error.message.starts_with("The healthyPercent of earlySuccessCriteria must be ") => return Ok(()),
         "UpdateService" => &["Service not found.", "Service was not ACTIVE.", "The referenced cluster was inactive."],
         "DeleteService" => &[
             "Service not found.",
@@ -76,12 +82,34 @@ fn refusal(request: &Request, error: &wire::Error) -> Verdict {
     if expected { Ok(()) } else { Err(format!("{} {} is refused: {error}", request.operation, request.input)) }
 }
 
+fn is_unforced(input: &Value) -> bool {
+    input["capacityProviderStrategy"].is_array() && input["forceNewDeployment"] != true
+}
+
 fn run(input: &Value, answer: &Value) -> Verdict {
     let made = items(answer, "tasks").count() as u64;
     let count = input["count"].as_u64().unwrap_or(1);
     let has_failures = items(answer, "failures").next().is_some();
     if made > count || made < count && !has_failures {
         return Err(format!("{input} made {made} tasks, with failures: {has_failures}"));
+    }
+    runs_where_it_is_asked_to(input, answer, has_failures)
+}
+
+/// As many tasks of each capacity provider as the strategy has it; fewer of what has no room.
+fn runs_where_it_is_asked_to(input: &Value, answer: &Value, is_short: bool) -> Verdict {
+    // Of a task that is forgotten a token tells its end and no more.
+    if items(answer, "tasks").any(|task| task["launchType"].is_null()) {
+        return Ok(());
+    }
+    let shares = strategy::asked(&input["capacityProviderStrategy"]);
+    let wanted = strategy::further(&shares, &Counts::new(), input["count"].as_u64().unwrap_or(1) as usize);
+    let has = |name: &str| items(answer, "tasks").filter(|task| task["capacityProviderName"] == name).count();
+    let mut wanted = wanted.iter().filter(|_| !shares.is_empty());
+    let odd = wanted.find(|(provider, wanted)| has(provider) > **wanted || has(provider) < **wanted && !is_short);
+    let stray = items(answer, "tasks").find(|task| shares.is_empty() != task["capacityProviderName"].is_null());
+    if odd.is_some() || stray.is_some() {
+        return Err(format!("{input} has {odd:?}, {stray:?}"));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What users ask of services, at random: few names, so that calls about the same service come in each other's way.
 
-use super::{Client, Request, id_of};
+use super::{Client, Request, capacity, id_of};
 use crate::catalog::{FARGATE, OF_SERVICES, definition, is_fargate};
 use base::Rng;
 use ecs::service::{Service, Status};
@@ -54,10 +54,19 @@ impl Client {
             1 => input["placementConstraints"] = json!([{ "type": "distinctInstance" }]),
             2 => {
                 input["taskDefinition"] = json!(FARGATE);
-                input["launchType"] = json!("FARGATE");
+                if rng.chance(50) {
+                    input["cluster"] = json!("default");
+                    input["capacityProviderStrategy"] = capacity::strategy(capacity::FARGATES, rng);
+                } else {
+                    input["launchType"] = json!("FARGATE");
+                }
                 input["networkConfiguration"] = json!({ "awsvpcConfiguration": { "subnets": ["subnet-1"] } });
             }
             3 => input["healthCheckGracePeriodSeconds"] = json!(rng.below(30)),
+            4 => {
+                input["cluster"] = json!("default");
+                input["capacityProviderStrategy"] = capacity::strategy(capacity::GROUPS, rng);
+            }
             _ => {}
         }
         request("CreateService", input)
@@ -89,16 +98,30 @@ fn configuration(rng: &mut Rng) -> Value {
         2 if breaker.is_object() => breaker["resetOnHealthyTask"] = json!(false),
         _ => {}
     }
+    if rng.chance(35) {
+        configuration["earlySuccessCriteria"] = early_success(least, rng);
+    }
     if configuration["deploymentCircuitBreaker"].is_null() {
         configuration.as_object_mut().map(|members| members.remove("deploymentCircuitBreaker"));
     }
     configuration
 }
 
+/// Never below what daemons ask for, whose `minimumHealthyPercent` is another one.
+fn early_success(least: u64, rng: &mut Rng) -> Value {
+    let least = least.max(60);
+    let cleanup = if rng.chance(50) { "DEFERRED" } else { "BLOCKING" };
+    let percent = least + rng.below(101 - least);
+    json!({ "enable": rng.chance(85), "healthyPercent": percent, "sourceServiceRevisionCleanup": cleanup })
+}
+
 fn update(service: &Service, rng: &mut Rng) -> Option<Request> {
     let mut input = json!({ "cluster": service.cluster, "service": service.name });
     let current = service.spec.task_definition.clone().unwrap_or_default();
     let is_fargate = is_fargate(id_of(&current).split(':').next().unwrap_or_default());
+    if service.cluster == "default" && !service.is_daemon() && rng.chance(15) {
+        return request("UpdateService", change_capacity(input, is_fargate, rng));
+    }
     match rng.below(10) {
         0..=3 if !is_fargate => input["taskDefinition"] = json!(family(rng)),
         0..=4 => input["forceNewDeployment"] = json!(true),
@@ -108,6 +131,21 @@ fn update(service: &Service, rng: &mut Rng) -> Option<Request> {
         _ => input["forceNewDeployment"] = json!(true),
     }
     request("UpdateService", input)
+}
+
+/// To another strategy, or to none: what it runs must be moved for that, and sometimes nobody says so.
+fn change_capacity(mut input: Value, is_fargate: bool, rng: &mut Rng) -> Value {
+    let providers = if is_fargate { capacity::FARGATES } else { capacity::GROUPS };
+    let strategy = if rng.chance(15) { json!([]) } else { capacity::strategy(providers, rng) };
+    input["capacityProviderStrategy"] = strategy;
+    input["forceNewDeployment"] = json!(rng.chance(90));
+    if rng.chance(30) {
+        input["desiredCount"] = json!(rng.below(6));
+    }
+    if !is_fargate && rng.chance(30) {
+        input["taskDefinition"] = json!(family(rng));
+    }
+    input
 }
 
 fn delete(service: &Service, rng: &mut Rng) -> Option<Request> {

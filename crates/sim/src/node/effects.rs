@@ -2,7 +2,7 @@
 
 use super::{Deed, Node};
 use crate::catalog::{Program, dependencies};
-use crate::host::{Done, End, Host, Run};
+use crate::host::{Done, End, Host, Pulled, Run};
 use crate::mutation::Mutation;
 use crate::stage::{Stage, brief};
 use crate::world::Event as WorldEvent;
@@ -57,8 +57,7 @@ impl Node {
                 Event::Attached { task, id: plug.id, result }
             }
             Effect::Pull { task, container } => {
-                let image = Image { digest: "sha256:0".into(), ..Image::default() };
-                let result = attempt("CannotPullContainerError", stage).map(|()| image);
+                let result = attempt("CannotPullContainerError", stage).map(|()| pull(&task, &container, stage));
                 Event::Pulled { task: task.id.clone(), container, result }
             }
             Effect::Start { container, facts, .. } => return self.start(container, &facts, stage),
@@ -97,8 +96,10 @@ impl Node {
         let life = program.live(&mut stage.rng, stage.calm);
         let tried = attempt("CannotStartContainerError", stage);
         let id = (task.clone(), container.clone());
-        let result = tried.and_then(|()| self.host.start(id, &runtime_id, &program, life.clone(), stage.now));
+        let run = Run { id, image: pulled(facts, &container), started_at: stage.now, end: None, life: life.clone() };
+        let result = tried.and_then(|()| self.host.start(&runtime_id, &program, run));
         if result.is_ok() {
+            self.risen.extend(self.buried.get(&task).cloned());
             self.early_starts.extend(unmet(&self.host, &facts.spec, &container));
         }
         if let (Ok(()), Some((after_ms, code, oom_killed))) = (&result, life.end) {
@@ -138,8 +139,29 @@ impl Node {
     }
 }
 
+fn pull(task: &TaskSpec, container: &str, stage: &Stage) -> Image {
+    let reference = reference(task, container);
+    let tag = reference.split('@').next().unwrap_or_default();
+    let asked = if stage.is(Mutation::DigestsIgnored) { tag } else { reference };
+    Image { digest: stage.registry.digest(asked), ..Image::default() }
+}
+
+fn pulled(facts: &Facts, container: &str) -> Pulled {
+    let digest = facts.images.get(container).map(|image| image.digest.clone()).unwrap_or_default();
+    Pulled { reference: reference(&facts.spec, container).to_owned(), digest }
+}
+
+fn reference<'a>(task: &'a TaskSpec, container: &str) -> &'a str {
+    task.containers.iter().find(|spec| spec.name == container).map(|spec| spec.image.as_str()).unwrap_or_default()
+}
+
 /// What the container that is being started had to wait for, and did not. Started again it waits for nobody.
 fn unmet(host: &Host, spec: &TaskSpec, name: &str) -> Option<String> {
+    // From what was registered, not from what the node was told.
+    let depends_on = dependencies(&spec.family, name);
+    if depends_on.is_empty() {
+        return None;
+    }
     let runs = |name: &str| host.runs.values().filter(|run| run.id == (spec.id.clone(), name.to_owned())).collect::<Vec<&Run>>();
     let ended = |run: &&Run| matches!(run.end, Some(End::Exit(_)));
     let succeeded = |run: &&Run| matches!(&run.end, Some(End::Exit(exit)) if exit.code == 0);
@@ -156,11 +178,6 @@ fn unmet(host: &Host, spec: &TaskSpec, name: &str) -> Option<String> {
     Some(format!("{name} of {} was started without {missed:?}", spec.id))
 }
 
-    // From what was registered, not from what the node was told.
-    let depends_on = dependencies(&spec.family, name);
-    if depends_on.is_empty() {
-        return None;
-    }
 fn attempt(error: &str, stage: &mut Stage) -> Done<()> {
     let percent = stage.profile.effects_fail;
     if stage.mishap(percent) { Err(format!("{error}: simulated")) } else { Ok(()) }

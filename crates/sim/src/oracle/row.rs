@@ -8,6 +8,7 @@ use workload::{ContainerPhase, Desired};
 
 pub fn check(task: &Task) -> Check {
     times_are_in_order(task)?;
+    super::service::provider_fits(task)?;
     an_end_has_its_reasons(task)
 }
 

@@ -1,16 +1,20 @@
 //! What the service scheduler may do by its own action, judged write by write: the rows before, the rows after. Failures and
 //! what users change are not its doing. Bounds are computed here once more, from rows alone.
 
+mod consistency;
 mod fleet;
 mod rollout;
 mod rows;
+mod sayings;
 mod settled;
+mod splits;
 mod throttle;
 
 pub use rows::{check as rows, check_changes as changed_rows};
 pub use sayings::{Sayings, converged as last_words};
 pub use settled::is_restless;
 pub use settled::settled;
+pub use splits::{Splits, provider_fits};
 pub use throttle::Throttle;
 
 use super::{Check, violated};
@@ -39,6 +43,8 @@ pub fn deed(deed: &Deed) -> Check {
     starts_are_of_what_may_start(&before, &started)?;
     starts_spare_the_draining(&deed.after, &started)?;
     rollout::check(deed, &before, &after)?;
+    consistency::check(deed, &before, &after, &started)?;
+    splits::check(deed, &before, &started)?;
     ends_are_counted_once(deed, &before, &after)?;
     events_are_told(deed)
 }

@@ -36,7 +36,23 @@ fn container(task: &Task, said: &ContainerStatus, node: &Node) -> Check {
     if run.id != (task.id.clone(), said.name.clone()) || said.started_at.is_some_and(|at| at != run.started_at) {
         return violated("containers are as they were", format!("{name} is said to be {said:?}, and was {run:?}"));
     }
+    image_is_the_pinned_one(task, said, run, &name)?;
     end_is_true(said, run, &name)
+}
+
+/// It runs what its deployment is pinned to; where it is not, whatever the tag means then. An agent that crashed may not know.
+fn image_is_the_pinned_one(task: &Task, said: &ContainerStatus, run: &Run, name: &str) -> Check {
+    let pinned = task.member.as_ref().and_then(|member| member.digests.get(&said.name));
+    let is_as_told = said.image_digest.as_ref().is_none_or(|said| *said == run.image.digest);
+    let is_right = match pinned {
+        Some(digest) => run.image.digest == *digest,
+        None => !run.image.reference.contains('@'),
+    };
+    if is_as_told && is_right {
+        return Ok(());
+    }
+    let what = format!("{name} is pinned to {pinned:?}, said to run {:?}, and ran {:?}", said.image_digest, run.image);
+    violated("tasks run what is pinned", what)
 }
 
 /// Nothing fails that was not made to fail.
@@ -77,6 +93,7 @@ fn code_fits(task: &Task, scene: &Scene<'_>, node: &Node, image: &Image) -> Chec
         Some(TaskStopCode::EssentialContainerExited) => {
             reason == "Essential container in task exited" && an_essential_ended(task, node, image)
         }
+        Some(TaskStopCode::TerminationNotice) => reason == "Container instance deregistration forced by user",
         Some(TaskStopCode::ServiceSchedulerInitiated) => task.member.is_some() && !reason.is_empty(),
         Some(TaskStopCode::TaskFailedToStart) => task.started_at.is_none() && failed(task, reason, node),
         _ => false,

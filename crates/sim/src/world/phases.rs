@@ -35,6 +35,10 @@ impl World {
         for number in 0..self.stage.profile.nodes {
             self.node_comes(number);
         }
+        for Request { operation, input } in client::capacity::provisions() {
+            let call = self.client.number();
+            self.plane.call(call, self.stage.now, operation, &input);
+        }
         for family in FAMILIES.into_iter().chain([FARGATE]) {
             let call = self.client.number();
             self.plane.call(call, self.stage.now, "RegisterTaskDefinition", &definition(family));
@@ -73,6 +77,7 @@ impl World {
             }
             Phase::Stop => {
                 oracle::converged(&scene(&self.plane, &self.nodes, &self.client, &self.stage))?;
+                self.oracles.converged(&scene(&self.plane, &self.nodes, &self.client, &self.stage))?;
                 if self.rounds < self.stage.profile.rounds {
                     return self.enter(Phase::Chaos);
                 }
@@ -130,6 +135,7 @@ fn facts(number: u64) -> NodeFacts {
         cpu_units: 4096,
         memory_mib: 2048,
         reserved_ports: vec![22],
+        auto_scaling_group: [None, Some("web"), None, Some("batch")][number as usize % 4].map(str::to_owned),
         availability_zone: ["zone-a", "zone-b", "zone-c"][number as usize % 3].to_owned(),
         attributes: attributes(),
         ..NodeFacts::default()

@@ -80,6 +80,10 @@ impl World {
                 self.client.gives_up();
             }
             Trouble::Sleep => {}
+            Trouble::ImagePushed => {
+                self.stage.say("user", "pushes the image anew");
+                self.stage.registry.push();
+            }
             Trouble::NodeReplaced => {
                 self.agent_crashes(node, away_ms);
                 self.on_node(node, |node, stage| {

@@ -140,6 +140,13 @@ impl<'a> Fleet<'a> {
         name.split(':').next().unwrap_or_default()
     }
 
+    /// Auto Scaling groups that its tasks are shared out over: each has the name of its capacity provider.
+    pub fn groups(&self) -> impl Iterator<Item = &'a str> {
+        let items = self.service.spec.capacity_provider_strategy.iter().flatten();
+        let names = items.filter_map(|item| item.capacity_provider.as_deref());
+        names.filter(|name| !name.starts_with("FARGATE"))
+    }
+
     /// A daemon's task that is where none is to be, or where there is another.
     pub fn is_misplaced_daemon(&self, task: &Task) -> bool {
         let is_there = |instance: &&ContainerInstance| Some(&instance.id) == task.container_instance.as_ref();

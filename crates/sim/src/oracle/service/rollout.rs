@@ -4,8 +4,10 @@
 use super::super::{Check, violated};
 use super::fleet::Fleet;
 use crate::scheduler::Deed;
+use api_ecs::{DeploymentEarlySuccessCriteria, ServiceRevisionCleanup};
 use ecs::service::{Action, Deployment, Rollout, Service, Status};
 use ecs::service_deployment::ServiceDeployment;
+use ecs::service_revision::{self, ServiceRevision};
 use ecs::task::Task;
 use workload::Desired;
 
@@ -13,7 +15,7 @@ pub fn check(deed: &Deed, before: &Fleet, after: &Fleet) -> Check {
     forgotten_is_over(before, after)?;
     moves_are_allowed(deed, before, after)?;
     match &deed.action {
-        Action::Complete => complete_is_complete(before),
+        Action::Complete => complete_is_complete(before, early_success(before.service)),
         Action::Fail(_) => failed_has_nowhere_to_go(before),
         Action::RollBack { .. } => back_to_what_worked(before, after),
         Action::Steady => steady_is_steady(before),
@@ -65,7 +67,21 @@ fn moves_are_allowed(deed: &Deed, before: &Fleet, after: &Fleet) -> Check {
     Ok(())
 }
 
-fn complete_is_complete(before: &Fleet) -> Check {
+/// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/early-success-criteria.html
+fn early_success(service: &Service) -> Option<DeploymentEarlySuccessCriteria> {
+    let configuration = service.spec.deployment_configuration.clone().unwrap_or_default();
+    configuration.early_success_criteria.filter(|early| early.enable == Some(true))
+}
+
+/// All of it, or as much of it as is enough.
+fn complete_is_complete(before: &Fleet, early: Option<DeploymentEarlySuccessCriteria>) -> Check {
+    let percent = early.as_ref().and_then(|early| early.healthy_percent).unwrap_or(100);
+    let least = (before.desired() as f64 * f64::from(percent) / 100.0 - 1e-9).ceil().max(1.0) as usize;
+    let (least, most) = match &early {
+        Some(_) => (least.min(before.desired()), usize::MAX),
+        None => (before.desired(), before.desired()),
+    };
+    let may_linger = early.is_some_and(|early| early.source_service_revision_cleanup == Some(ServiceRevisionCleanup::Deferred));
     let healthy = before.live().filter(|task| before.is_current(task) && before.is_healthy(task)).count();
     // Who has been stopped of its own revision takes nothing from it.
     let is_other = |task: &&&Task| match task.desired {
@@ -73,15 +89,14 @@ fn complete_is_complete(before: &Fleet) -> Check {
         Desired::Stopped => !task.is_stopped() && !before.is_of_primary(task),
     };
     let others = before.tasks.iter().filter(is_other).count();
-    if healthy == before.desired() && others == 0 {
+    if (least..=most).contains(&healthy) && (others == 0 || may_linger) {
         return Ok(());
     }
-    let desired = before.desired();
-    violated("what completes is complete", format!("{}: {healthy} of {desired}, and {others} others", before.name()))
+    violated("what completes is complete", format!("{}: {healthy} of {least}, and {others} others", before.name()))
 }
 
 fn steady_is_steady(before: &Fleet) -> Check {
-    complete_is_complete(before)?;
+    complete_is_complete(before, None)?;
     match before.service.deployments.first() {
         Some(primary) if primary.rollout == Rollout::Completed => Ok(()),
         other => violated("what completes is complete", format!("{} is said to be steady: {other:?}", before.name())),
@@ -111,11 +126,26 @@ fn back_to_what_worked(before: &Fleet, after: &Fleet) -> Check {
     if target.map(|one| &one.id) != refuge.map(|one| &one.id) || refuge.is_none() {
         return violated("back to what worked", format!("{}: to {target:?}, not {refuge:?}", before.name()));
     }
+    capacity_is_gone_back_to(after)?;
     let (spec, of_target) = (&after.service.spec.task_definition, target.map(|one| &one.task_definition));
     if spec.as_ref() != of_target {
         return violated("back to what worked", format!("{} is to run {spec:?}, and runs {of_target:?}", before.name()));
     }
     Ok(())
+}
+
+/// What a service runs on goes back with what it runs.
+fn capacity_is_gone_back_to(after: &Fleet) -> Check {
+    let service = after.service;
+    let Some(target) = service.deployments.first() else { return Ok(()) };
+    let key = service_revision::key(&service.scope, &service.cluster, &service.name, &target.revision);
+    let Some(row) = after.image.get::<ServiceRevision>(key.as_str()) else { return Ok(()) };
+    let of_target = (&row.revision.capacity_provider_strategy, &row.revision.launch_type);
+    let spec = (&service.spec.capacity_provider_strategy, &service.spec.launch_type);
+    if spec == of_target {
+        return Ok(());
+    }
+    violated("back to what worked", format!("{} is to run on {spec:?}, and ran on {of_target:?}", after.name()))
 }
 
 /// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html

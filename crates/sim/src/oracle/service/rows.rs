@@ -1,11 +1,12 @@
 //! What rows of services say of each other, whenever a group is published.
 
 use super::super::{Check, violated};
+use super::consistency::revisions_say_so;
 use super::rollout::is_of;
 use api_ecs::ServiceDeploymentStatus as Stage;
-use ecs::service::{Rollout, Service, Status};
 use ecs::container_instance::Told;
 use ecs::node::{Freed, Ledger, Node};
+use ecs::service::{Rollout, Service, Status};
 use ecs::service_deployment::ServiceDeployment;
 use ecs::state_events::Event;
 use ecs::task::{ClientToken, History, Task};
@@ -17,7 +18,6 @@ pub fn check(image: &Image) -> Check {
     image.scan::<Service>().try_for_each(|service| one(service, image))
 }
 
-fn one(service: &Service, image: &Image) -> Check {
 /// Those services only of which something is new. Whatever is not known to say nothing of services concerns them all.
 pub fn check_changes(changes: &[Change], image: &Image) -> Check {
     const OTHERS: [&str; 7] =
@@ -33,6 +33,7 @@ pub fn check_changes(changes: &[Change], image: &Image) -> Check {
     services.try_for_each(|service| one(service, image))
 }
 
+fn one(service: &Service, image: &Image) -> Check {
     let ids: BTreeSet<&str> = service.deployments.iter().map(|deployment| deployment.id.as_str()).collect();
     if ids.len() != service.deployments.len() || (service.status == Status::Inactive) != ids.is_empty() {
         return violated("a service has its deployments", format!("{} is {:?} with {ids:?}", service.name, service.status));
@@ -42,6 +43,7 @@ pub fn check_changes(changes: &[Change], image: &Image) -> Check {
     }
     image.by::<Task>("service", service.path()).try_for_each(|task| membership(task, service))?;
     definitions_are_kept(service, image)?;
+    revisions_say_so(service, image)?;
     change_says_the_same(service, image)
 }
 

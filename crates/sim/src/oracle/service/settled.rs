@@ -69,6 +69,13 @@ fn one_deployment_is_left(fleet: &Fleet) -> Check {
     violated("after calm: one deployment is left", format!("{}: {deployments:?}, {:?}", fleet.name(), service.steady_since))
 }
 
+/// All that is desired is there, and it is all there is.
+pub fn is_settled(fleet: &Fleet) -> bool {
+    let service = fleet.service;
+    let is_done = service.deployments.len() == 1 && primary(fleet) == Rollout::Completed && service.steady_since.is_some();
+    is_done && service.status == Status::Active && catalog::nature(fleet.family()) == Nature::Good
+}
+
 /// On every instance that is a place for it and has room, once; and nowhere else.
 fn daemons_are_everywhere(fleet: &Fleet) -> Check {
     let places = fleet.places();
@@ -130,14 +137,21 @@ fn waits_for_protection(fleet: &Fleet) -> bool {
     fleet.live().any(|task| task.protected_until.is_some_and(|until| until > fleet.now))
 }
 
-/// For one more task anywhere.
+/// For one more task anywhere; where a strategy says whose instance it must be, at each of its providers.
 fn has_room(fleet: &Fleet) -> bool {
+    let groups: Vec<&str> = fleet.groups().collect();
+    groups.iter().all(|group| has_room_of(fleet, Some(group))) && (!groups.is_empty() || has_room_of(fleet, None))
+}
+
+fn has_room_of(fleet: &Fleet, group: Option<&str>) -> bool {
     if catalog::is_fargate(fleet.family()) {
         return fleet.image.scan::<Node>().any(|node| node_has_room(fleet, &node.facts.id));
     }
     let mut instances = fleet.image.scan::<ContainerInstance>();
-    instances
-        .any(|instance| instance.cluster == fleet.service.cluster && !instance.draining && instance_has_room(fleet, instance))
+    instances.any(|instance| {
+        let is_its = group.is_none() || instance.auto_scaling_group.is_none() || instance.auto_scaling_group.as_deref() == group;
+        instance.cluster == fleet.service.cluster && is_its && !instance.draining && instance_has_room(fleet, instance)
+    })
 }
 
 fn instance_has_room(fleet: &Fleet, instance: &ContainerInstance) -> bool {

@@ -3,8 +3,9 @@
 use super::super::{Check, violated};
 use super::fleet::Fleet;
 use crate::scheduler::Deed;
+use api_ecs::TaskStopCode;
 use base::Time;
-use ecs::service::{Action, Deployment, Service};
+use ecs::service::{Action, Deployment, Ended, Service};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::Image;
@@ -31,7 +32,8 @@ impl Throttle {
     pub fn deed(&mut self, deed: &Deed) -> Check {
         match &deed.action {
             Action::Count(ended) => {
-                let failed: BTreeSet<&String> = ended.iter().filter_map(|ended| ended.failed.as_ref()).collect();
+                let started = |ended: &&Ended| !was_stopped(deed, &ended.task);
+                let failed: BTreeSet<&String> = ended.iter().filter(started).filter_map(|ended| ended.failed.as_ref()).collect();
                 for deployment in failed {
                     self.deployments.entry(deployment.clone()).or_default().fails(deed.at);
                 }
@@ -59,6 +61,12 @@ impl Throttle {
         }
         Ok(())
     }
+}
+
+/// By the scheduler, for its checks: it did start.
+fn was_stopped(deed: &Deed, id: &str) -> bool {
+    let task = Fleet::of(&deed.after, &deed.service, deed.at).and_then(|fleet| fleet.task(id));
+    task.is_some_and(|task| task.stop_code == Some(TaskStopCode::ServiceSchedulerInitiated))
 }
 
 impl Held {
