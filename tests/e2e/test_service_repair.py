@@ -1,5 +1,7 @@
 """What services do about tasks that turn unhealthy and nodes that go away and come back, under the eyes of a watcher."""
 
+import re
+
 import pytest
 from conftest import needs_root, serving
 from events import Watch
@@ -32,6 +34,8 @@ def test_unhealthy_tasks_are_replaced(server, ecs, tmp_path, name, percent, leas
         assert ends == {("ServiceSchedulerInitiated", "Task failed container health checks")}
     messages = [event["message"] for event in describe(ecs, name)["events"]]
     assert all(f"(service {name}) (task {task.rsplit('/')[-1]}) failed container health checks." in messages for task in sick)
+    replaced = [re.search(r"Amazon ECS replaced (\d+) tasks due to an unhealthy status\.$", message) for message in messages]
+    assert sum(int(found[1]) for found in replaced if found) == len(sick)
     delete(ecs, name)
 
 
