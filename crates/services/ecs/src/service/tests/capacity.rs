@@ -1,11 +1,11 @@
 //! Capacity provider strategies of services: the ratio holds however the service scales.
 
 use crate::task::Task;
-use crate::testing::{Plane, obedient, scope};
-use serde_json::json;
+use crate::testing::{Plane, obedient, scope, status};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use workload::Desired;
+use workload::{Desired, StopCause, TaskPhase, TaskSpec, TaskStatus};
 
 fn plane() -> Plane {
     let mut plane = Plane::with_node();
@@ -29,6 +29,33 @@ fn plane() -> Plane {
         "capacityProviderStrategy": [item("FARGATE", 1, 1), item("FARGATE_SPOT", 0, 3)] }),
     );
     plane
+}
+
+#[test]
+fn a_strategy_names_each_provider_once_and_in_any_order() {
+    let mut plane = plane();
+    let item = |name: &str, base: u32, weight: u32| json!({ "capacityProvider": name, "base": base, "weight": weight });
+    let turned = json!([item("FARGATE_SPOT", 0, 3), item("FARGATE", 1, 1)]);
+    plane.ok("UpdateService", json!({ "service": "web", "capacityProviderStrategy": turned }));
+    let twice = json!([item("FARGATE", 0, 3), item("FARGATE", 1, 1)]);
+    assert_eq!(
+        plane
+            .refused("UpdateService", json!({ "service": "web", "forceNewDeployment": true, "capacityProviderStrategy": twice })),
+        "InvalidParameterException: The specified capacity provider strategy cannot contain a capacity provider more than once."
+    );
+}
+
+#[test]
+fn tasks_are_listed_of_a_service_that_is_there_and_by_nothing_else() {
+    let mut plane = plane();
+    plane.pass(Duration::from_secs(1));
+    assert_eq!(plane.ok("ListTasks", json!({ "serviceName": "web" }))["taskArns"].as_array().unwrap().len(), 1);
+    let mut refused = |body: Value| plane.refused("ListTasks", body);
+    assert_eq!(refused(json!({ "serviceName": "none" })), "ServiceNotFoundException: Service not found.");
+    assert_eq!(
+        refused(json!({ "serviceName": "web", "family": "web" })),
+        "InvalidParameterException: cannot specify serviceName with other arguments"
+    );
 }
 
 fn scale(plane: &mut Plane, count: u32) {
@@ -75,4 +102,36 @@ fn what_ended_is_replaced_where_it_was() {
     spot.iter().for_each(|task| drop(plane.ok("StopTask", json!({ "task": task }))));
     scale(&mut plane, 5);
     assert_eq!((spot.len(), counts(&plane)), (3, before));
+}
+
+/// How the service answers, and on what its tasks run, after an update that nobody can start.
+fn rolled_back() -> (Value, (usize, usize)) {
+    let mut plane = plane();
+    scale(&mut plane, 4);
+    let old: Vec<String> = plane.core.image().scan::<Task>().map(|task| task.id.clone()).collect();
+    let breaker = json!({ "enable": true, "rollback": true });
+    plane.ok(
+        "UpdateService",
+        json!({ "service": "web", "forceNewDeployment": true, "deploymentConfiguration": { "deploymentCircuitBreaker": breaker },
+        "capacityProviderStrategy": [{ "capacityProvider": "FARGATE", "weight": 1 }] }),
+    );
+    let broken = |spec: &TaskSpec| {
+        let cause = Some(StopCause::FailedToStart("CannotPullContainerError: no such image".into()));
+        if old.contains(&spec.id) { obedient(spec) } else { Some(TaskStatus { cause, ..status(spec, TaskPhase::Stopped) }) }
+    };
+    for _ in 0..8 {
+        plane.report("n1", broken);
+        plane.pass(Duration::from_secs(60));
+    }
+    let answer = plane.ok("DescribeServices", json!({ "services": ["web"] }))["services"][0].clone();
+    (answer, counts(&plane))
+}
+
+/// Found by the simulator.
+#[test]
+fn a_rollback_goes_back_to_the_strategy_too() {
+    let (service, counts) = rolled_back();
+    assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED");
+    assert_eq!(service["capacityProviderStrategy"].as_array().map(Vec::len), Some(2));
+    assert_eq!(counts, (2, 2));
 }
