@@ -96,7 +96,13 @@ fn merge(
 
 /// AWS has the caller say that tasks are to move.
 fn refuse_new_capacity(before: &api::CreateServiceRequest, after: &api::CreateServiceRequest) -> Result<(), Error> {
-    if before.capacity_provider_strategy == after.capacity_provider_strategy {
+    // The order of its items means nothing, and clients that keep them as a set do not keep it.
+    let strategy = |spec: &api::CreateServiceRequest| {
+        let mut items = spec.capacity_provider_strategy.clone().unwrap_or_default();
+        items.sort_by(|one, other| one.capacity_provider.cmp(&other.capacity_provider));
+        items
+    };
+    if strategy(before) == strategy(after) {
         return Ok(());
     }
     Err(Error::invalid_parameter(

@@ -4,7 +4,7 @@
 
 use crate::cluster::{Cluster, strategy};
 use api_ecs as api;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ITEMS: usize = 20;
 
@@ -90,6 +90,10 @@ fn check(cluster: &Cluster, items: &[api::CapacityProviderStrategyItem]) -> Resu
             "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. \
              Associate the capacity provider with the cluster and try again.",
         );
+    }
+    let names: BTreeSet<&str> = items.iter().map(name).collect();
+    if names.len() < items.len() {
+        return refuse("The specified capacity provider strategy cannot contain a capacity provider more than once.");
     }
     strategy::refuse_mix(items)?;
     if items.iter().all(|item| weight(item) == 0) {

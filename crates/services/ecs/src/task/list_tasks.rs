@@ -1,8 +1,10 @@
 //! ListTasks: the ARNs of a cluster's tasks that pass every filter, those desired RUNNING if nothing else is asked for.
 
 use super::Task;
+use crate::arn;
+use crate::cluster::{self, Cluster};
 use crate::paging::page;
-use crate::{arn, cluster};
+use crate::service::{self, Service};
 use api_ecs as api;
 use kernel::Call;
 use store::Image;
@@ -14,10 +16,16 @@ pub fn list_tasks(call: &mut Call, image: &Image, input: api::ListTasksRequest) 
         Some(given) => Some(arn::in_cluster(&cluster.scope, "container-instance", &cluster.name, given)?),
         None => None,
     };
-    let service = input.service_name.as_deref().map(|given| arn::in_cluster(&cluster.scope, "service", &cluster.name, given));
-    let group = service.transpose()?.map(|service| format!("service:{service}"));
-    if input.started_by.is_some() && (input.family.is_some() || group.is_some() || instance.is_some()) {
-        return Err(api::Error::invalid_parameter("startedBy cannot be combined with another filter."));
+    let group = match input.service_name.as_deref() {
+        Some(given) => Some(group(image, cluster, given)?),
+        None => None,
+    };
+    let others = input.family.is_some() || instance.is_some();
+    if group.is_some() && others {
+        return Err(api::Error::invalid_parameter("cannot specify serviceName with other arguments"));
+    }
+    if input.started_by.is_some() && (group.is_some() || others) {
+        return Err(api::Error::invalid_parameter("cannot specify startedBy with other arguments"));
     }
     let is_wanted = |task: &&Task| {
         desired(task, input.desired_status.as_ref())
@@ -33,6 +41,12 @@ pub fn list_tasks(call: &mut Call, image: &Image, input: api::ListTasksRequest) 
     let page = page(tasks, |task| task.id.clone(), input.max_results, input.next_token.as_deref())?;
     let arns = page.items.into_iter().map(Task::arn).collect();
     Ok(api::ListTasksResponse { task_arns: Some(arns), next_token: page.next_token })
+}
+
+/// Of the tasks of a service, which must be there.
+fn group(image: &Image, cluster: &Cluster, given: &str) -> Result<String, api::Error> {
+    let service = service::find(image, cluster, given)?;
+    service.map(Service::group).ok_or_else(|| api::Error::service_not_found("Service not found."))
 }
 
 /// PENDING is accepted and matches nothing: no task is ever desired so.
