@@ -141,7 +141,7 @@ mod tests {
             cluster: "default".into(),
             at: Time(sequence * 1000),
             resource: String::new(),
-            detail: "{}".into(),
+            detail: serde_json::from_str("{}").unwrap(),
         }
     }
 

@@ -28,6 +28,8 @@ pub fn create_capacity_provider(
     };
     group.managed_scaling = Some(filled(group.managed_scaling.unwrap_or_default())?);
     group.managed_termination_protection.get_or_insert(api::ManagedTerminationProtection::Disabled);
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/enable-managed-instance-draining.html
+    group.managed_draining.get_or_insert(api::ManagedDraining::Enabled);
     let tags = input.tags.unwrap_or_default();
     tags::check(&tags)?;
     let provider =
@@ -38,7 +40,7 @@ pub fn create_capacity_provider(
     Ok(api::CreateCapacityProviderResponse { capacity_provider: Some(view) })
 }
 
-/// An Auto Scaling group is one provider's.
+/// An Auto Scaling group is one provider's: https://github.com/aws/containers-roadmap/issues/632
 fn refuse_shared(image: &Image, provider: &CapacityProvider) -> Result<(), Error> {
     let mut others = image.prefix::<CapacityProvider>(&format!("{}/", provider.scope));
     if others.any(|other| other.auto_scaling_group() == provider.auto_scaling_group()) {

@@ -17,49 +17,50 @@ fn a_provider_is_made_changed_and_deleted() {
     check(
         &plane.ok("CreateCapacityProvider", body),
         expect![[r#"
-        {
-          "capacityProvider": {
-            "capacityProviderArn": "arn:aws:ecs:us-east-1:123456789012:capacity-provider/mine",
-            "name": "mine",
-            "status": "ACTIVE",
-            "autoScalingGroupProvider": {
-              "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/g",
-              "managedScaling": {
-                "status": "DISABLED",
-                "targetCapacity": 100,
-                "minimumScalingStepSize": 1,
-                "maximumScalingStepSize": 10000,
-                "instanceWarmupPeriod": 300
-              },
-              "managedTerminationProtection": "DISABLED"
-            },
-            "tags": [
-              {
-                "key": "a",
-                "value": "b"
+            {
+              "capacityProvider": {
+                "capacityProviderArn": "arn:aws:ecs:us-east-1:123456789012:capacity-provider/mine",
+                "name": "mine",
+                "status": "ACTIVE",
+                "autoScalingGroupProvider": {
+                  "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/g",
+                  "managedScaling": {
+                    "status": "DISABLED",
+                    "targetCapacity": 100,
+                    "minimumScalingStepSize": 1,
+                    "maximumScalingStepSize": 10000,
+                    "instanceWarmupPeriod": 300
+                  },
+                  "managedTerminationProtection": "DISABLED",
+                  "managedDraining": "ENABLED"
+                },
+                "tags": [
+                  {
+                    "key": "a",
+                    "value": "b"
+                  }
+                ],
+                "type": "EC2_AUTOSCALING"
               }
-            ],
-            "type": "EC2_AUTOSCALING"
-          }
-        }"#]],
+            }"#]],
     );
-    let update = json!({"managedScaling": {"status": "ENABLED", "targetCapacity": 50}, "managedDraining": "ENABLED"});
+    let update = json!({"managedScaling": {"status": "ENABLED", "targetCapacity": 50}, "managedDraining": "DISABLED"});
     let answer = plane.ok("UpdateCapacityProvider", json!({"name": "mine", "autoScalingGroupProvider": update}));
     check(
         &answer["capacityProvider"]["autoScalingGroupProvider"],
         expect![[r#"
-        {
-          "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/g",
-          "managedScaling": {
-            "status": "ENABLED",
-            "targetCapacity": 50,
-            "minimumScalingStepSize": 1,
-            "maximumScalingStepSize": 10000,
-            "instanceWarmupPeriod": 300
-          },
-          "managedTerminationProtection": "DISABLED",
-          "managedDraining": "ENABLED"
-        }"#]],
+            {
+              "autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/g",
+              "managedScaling": {
+                "status": "ENABLED",
+                "targetCapacity": 50,
+                "minimumScalingStepSize": 1,
+                "maximumScalingStepSize": 10000,
+                "instanceWarmupPeriod": 300
+              },
+              "managedTerminationProtection": "DISABLED",
+              "managedDraining": "DISABLED"
+            }"#]],
     );
     plane.ok("DeleteCapacityProvider", json!({"capacityProvider": "mine"}));
     let answer = plane.ok("DescribeCapacityProviders", json!({"capacityProviders": ["mine", "FARGATE"], "include": ["TAGS"]}));
@@ -107,6 +108,10 @@ fn providers_have_rules() {
         plane.refused("CreateCapacityProvider", json!({"name": "mine", "autoScalingGroupProvider": group()})),
         plane.refused("CreateCapacityProvider", json!({"name": "other", "autoScalingGroupProvider": scaled})),
         plane.refused("CreateCapacityProvider", json!({"name": "other"})),
+        plane.refused(
+            "CreateCapacityProvider",
+            json!({"name": "other", "autoScalingGroupProvider": {"autoScalingGroupArn": "g"}}),
+        ),
         plane.refused("DeleteCapacityProvider", json!({"capacityProvider": "mine"})),
         plane.refused("DeleteCapacityProvider", json!({"capacityProvider": "FARGATE"})),
         plane.refused("UpdateCapacityProvider", json!({"name": "none"})),
@@ -114,14 +119,15 @@ fn providers_have_rules() {
     check(
         &json!(told),
         expect![[r#"
-        [
-          "InvalidParameterException: The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper and lowercase), numbers, underscores, and hyphens. The name cannot be prefixed with \"aws\", \"ecs\", or \"fargate\". Specify a valid name and try again.",
-          "ClientException: A capacity provider with the specified name already exists. Specify a different name and try again.",
-          "InvalidParameterException: The minimum or maximum scaling step size value is invalid. Specify a minimum scaling step size value that is less than or equal to the maximum scaling step size value and try again.",
-          "UnsupportedFeatureException: Capacity providers other than those of an Auto Scaling group are not supported by this server yet.",
-          "ClientException: The specified capacity provider is in use and cannot be removed. Disassociate it from every cluster and try again.",
-          "ClientException: The specified capacity provider is reserved and cannot be changed.",
-          "ClientException: The specified capacity provider was not found. Specify a valid name or ARN and try again."
-        ]"#]],
+            [
+              "InvalidParameterException: The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper and lowercase), numbers, underscores, and hyphens. The name cannot be prefixed with \"aws\", \"ecs\", or \"fargate\". Specify a valid name and try again.",
+              "ClientException: A capacity provider with the specified name already exists. Specify a different name and try again.",
+              "InvalidParameterException: The minimum or maximum scaling step size value is invalid. Specify a minimum scaling step size value that is less than or equal to the maximum scaling step size value and try again.",
+              "UnsupportedFeatureException: Capacity providers other than those of an Auto Scaling group are not supported by this server yet.",
+              "ClientException: The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a unique Auto Scaling group ARN and try again.",
+              "ClientException: The specified capacity provider is in use and cannot be removed. Disassociate it from every cluster and try again.",
+              "ClientException: The specified capacity provider is reserved and cannot be changed.",
+              "ClientException: The specified capacity provider was not found. Specify a valid name or ARN and try again."
+            ]"#]],
     );
 }
