@@ -20,11 +20,12 @@ pub struct Grave {
 }
 
 impl Grave {
-    /// Ends what the shim held; the records stay until the sandbox is closed.
+    /// Ends what the shim held; the records stay until the sandbox is closed. Whoever closes it meanwhile, as a host that is
+    /// stopped does, leaves nothing to do.
     pub async fn bury(&self) -> io::Result<()> {
-        self.blocking(|grave| {
-            grave.kill()?;
-            grave.write_ends()
+        self.blocking(|grave| match grave.kill().and_then(|()| grave.write_ends()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !grave.sandbox.0.exists() => Ok(()),
+            done => done,
         })
         .await
     }
@@ -91,4 +92,16 @@ pub fn tasks(root: &Path) -> io::Result<Vec<TaskId>> {
     }
     tasks.sort();
     Ok(tasks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_cleared_already_needs_no_burial() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let grave = Grave { sandbox: Sandbox(nowhere.path().join("gone")), cgroup: "slipway-test-none/gone".into() };
+        grave.bury().await.unwrap();
+    }
 }
