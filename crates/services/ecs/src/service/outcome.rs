@@ -46,7 +46,10 @@ pub fn complete(call: &mut Call, tx: &mut Tx, mut service: Service) {
     change(tx, &service, |change| {
         change.status = if change.rollback.is_some() { Stage::RollbackSuccessful } else { Stage::Successful };
         (change.finished_at, change.updated_at) = (Some(now), now);
-        (change.failure_count, change.threshold) = (failed_tasks, threshold);
+        // Of a rollback what counts is what made it begin.
+        if change.rollback.is_none() {
+            (change.failure_count, change.threshold) = (failed_tasks, threshold);
+        }
     });
     tx.put(service.clone());
     if let Some(primary) = service.primary() {

@@ -291,6 +291,20 @@ fn a_deployment_that_was_successful_stays_so_when_nobody_can_go_back_to_it() {
     .assert_eq(&described.as_array().unwrap().iter().map(told).collect::<Vec<_>>().join("\n"));
 }
 
+#[test]
+fn what_the_breaker_counted_is_told_also_after_the_way_back() {
+    let mut plane = plane();
+    create(&mut plane, json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } } }));
+    live(&mut plane, obedient);
+    define(&mut plane);
+    plane.ok("UpdateService", json!({ "service": "web", "taskDefinition": "web:2" }));
+    live(&mut plane, broken(2));
+    let arn = describe(&mut plane)["currentServiceDeployment"].clone();
+    let change = plane.ok("DescribeServiceDeployments", json!({ "serviceDeploymentArns": [arn] }))["serviceDeployments"][0].take();
+    assert_eq!(change["status"], "ROLLBACK_SUCCESSFUL");
+    assert_eq!(change["deploymentCircuitBreaker"], json!({ "status": "TRIGGERED", "failureCount": 3, "threshold": 3 }));
+}
+
 /// Every image resolves to what the tag stands for at the moment.
 fn resolved(digest: &'static str) -> impl Fn(&TaskSpec) -> Option<TaskStatus> {
     move |spec| {
