@@ -191,6 +191,42 @@ mod tests {
     }
 
     #[test]
+    fn a_provider_that_has_tasks_stays_with_its_cluster() {
+        let mut plane = plane(&["web-1"], &["web", "batch"]);
+        run(&mut plane, 1, &strategy(&[("cp-web", 0, 1)]));
+        let keep =
+            |names: &[&str]| json!({ "cluster": "default", "capacityProviders": names, "defaultCapacityProviderStrategy": [] });
+        plane.ok("PutClusterCapacityProviders", keep(&["cp-web"]));
+        let refused = plane.refused("PutClusterCapacityProviders", keep(&[]));
+        assert_eq!(refused, "ResourceInUseException: The specified capacity provider is in use and cannot be removed.");
+        let task = plane.ok("ListTasks", json!({}))["taskArns"][0].clone();
+        plane.ok("StopTask", json!({ "task": task }));
+        plane.report("web-1", obedient);
+        plane.ok("PutClusterCapacityProviders", keep(&[]));
+    }
+
+    #[test]
+    fn zones_without_an_instance_of_the_provider_are_not_to_be_evened_out() {
+        for (nodes, expected) in [(["web-1", "batch-2"], 0), (["web-1", "web-2"], 1)] {
+            let mut plane = plane(&[nodes[0]], &["web", "batch"]);
+            let mut body = strategy(&[("cp-web", 0, 1)]);
+            body["serviceName"] = json!("web");
+            body["taskDefinition"] = json!("job");
+            body["desiredCount"] = json!(2);
+            body["availabilityZoneRebalancing"] = json!("ENABLED");
+            plane.ok("CreateService", body);
+            plane.report(nodes[0], obedient);
+            plane.pass(Duration::from_secs(60));
+            plane.join(NodeFacts { availability_zone: "us-east-1b".into(), ..of_group(nodes[1]) });
+            plane.pass(Duration::from_secs(60));
+            let described = plane.ok("DescribeServices", json!({ "services": ["web"] }));
+            let events = described["services"][0]["events"].as_array().unwrap();
+            let unbalanced = events.iter().filter(|event| event["message"].as_str().unwrap().contains("is not AZ balanced"));
+            assert_eq!(unbalanced.count(), expected, "{nodes:?} {events:?}");
+        }
+    }
+
+    #[test]
     fn a_service_waits_for_an_instance_of_its_provider() {
         let mut plane = plane(&["web-1"], &["web", "batch"]);
         let mut body = strategy(&[("cp-batch", 0, 1)]);

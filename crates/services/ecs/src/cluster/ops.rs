@@ -4,6 +4,7 @@ use super::{ACTIVE, Cluster, DEFAULT, find, key, strategy, view};
 use crate::container_instance::ContainerInstance;
 use crate::paging::page;
 use crate::service::{self, Service};
+use crate::task::Task;
 use crate::{arn, settings, tags};
 use api_ecs as api;
 use api_ecs::{ClusterSetting, Error, ExecuteCommandLogging};
@@ -158,12 +159,25 @@ pub fn put_cluster_capacity_providers(
     input: api::PutClusterCapacityProvidersRequest,
 ) -> Result<api::PutClusterCapacityProvidersResponse, Error> {
     let mut cluster = find(tx, &call.scope, input.cluster.as_deref())?.clone();
-    cluster.capacity_providers = strategy::providers(tx, &call.scope, input.capacity_providers.unwrap_or_default())?;
+    let providers = strategy::providers(tx, &call.scope, input.capacity_providers.unwrap_or_default())?;
+    refuse_used(tx, &cluster, &providers)?;
+    cluster.capacity_providers = providers;
     cluster.default_capacity_provider_strategy =
         strategy::checked(input.default_capacity_provider_strategy.unwrap_or_default(), &cluster.capacity_providers)?;
     let cluster_view = view::attached(&cluster, tx);
     tx.put(cluster);
     Ok(api::PutClusterCapacityProvidersResponse { cluster: Some(cluster_view) })
+}
+
+/// A provider stays as long as a task is on it.
+fn refuse_used(image: &Image, cluster: &Cluster, providers: &[String]) -> Result<(), Error> {
+    let gone: Vec<&String> = cluster.capacity_providers.iter().filter(|name| !providers.contains(name)).collect();
+    let is_used = |task: &Task| !task.is_stopped() && task.capacity_provider.as_ref().is_some_and(|name| gone.contains(&name));
+    let prefix = format!("{}/{}/", cluster.scope, cluster.name);
+    if !gone.is_empty() && image.prefix::<Task>(&prefix).any(is_used) {
+        return Err(Error::resource_in_use("The specified capacity provider is in use and cannot be removed."));
+    }
+    Ok(())
 }
 
 pub fn delete_cluster(
@@ -180,7 +194,7 @@ pub fn delete_cluster(
     if tx.prefix::<Service>(&prefix).any(|service| service.status != service::Status::Inactive) {
         return Err(Error::cluster_contains_services("The Cluster cannot be deleted while Services are active."));
     }
-    if tx.prefix::<crate::task::Task>(&prefix).any(|task| !task.is_stopped()) {
+    if tx.prefix::<Task>(&prefix).any(|task| !task.is_stopped()) {
         return Err(Error::cluster_contains_tasks("The Cluster cannot be deleted while Tasks are active."));
     }
     cluster.active = false;

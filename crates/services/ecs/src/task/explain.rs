@@ -292,6 +292,34 @@ mod tests {
     }
 
     #[test]
+    fn instances_of_another_capacity_provider_are_said_to_be_so() {
+        let mut plane = Plane::with_node();
+        plane.join(workload::NodeFacts { auto_scaling_group: Some("batch".into()), ..facts("n2") });
+        plane.define("job", json!({ "containerDefinitions": [{ "name": "a", "memory": 16 }] }));
+        let body = json!({ "name": "web", "autoScalingGroupProvider": { "autoScalingGroupArn": "web" } });
+        plane.ok("CreateCapacityProvider", body);
+        let by_default = json!([{ "capacityProvider": "web", "weight": 1 }]);
+        plane.ok(
+            "PutClusterCapacityProviders",
+            json!({ "cluster": "default", "capacityProviders": ["web"], "defaultCapacityProviderStrategy": by_default }),
+        );
+        let question = Question {
+            cluster: None,
+            task_definition: "job",
+            launch_type: None,
+            capacity_provider: None,
+            overrides: None,
+            group: None,
+        };
+        let explanation = definition_in(plane.core.image(), &scope(), question).unwrap();
+        expect![[r#"
+            n1 true -: -
+            n2 false CAPACITY PROVIDER: it is of the Auto Scaling group batch, which is not that of web
+        "#]]
+        .assert_eq(&lines(&explanation.nodes));
+    }
+
+    #[test]
     fn what_no_node_could_take_is_refused_as_run_task_refuses_it() {
         let plain = json!({ "containerDefinitions": [{ "name": "a", "memory": 16 }] });
         check(
