@@ -172,7 +172,10 @@ fn what_a_service_cannot_be_is_refused_in_awss_words() {
         json!({"serviceName": "web", "taskDefinition": "web"}),
         with(web(), json!({"desiredCount": -1})),
         with(web(), json!({"desiredCount": 5001})),
-        with(web(), json!({"desiredCount": 1001, "serviceRegistries": [{"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/a"}]})),
+        with(
+            web(),
+            json!({"desiredCount": 1001, "serviceRegistries": [{"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/a"}]}),
+        ),
         with(web(), json!({"taskDefinition": "net"})),
         with(web(), json!({"launchType": "FARGATE"})),
         with(web(), json!({"platformVersion": "1.4.0"})),
