@@ -7,7 +7,7 @@ use super::members::Member;
 use super::reconcile::{Action, Stop};
 use super::situation::Situation;
 use super::{decide, start};
-use crate::container_instance::ContainerInstance;
+use crate::container_instance::{self, ContainerInstance};
 use crate::placement::{fit, fleet};
 use crate::task::Task;
 use std::collections::BTreeMap;
@@ -72,7 +72,8 @@ fn stops_of(situation: &Situation) -> Vec<Stop> {
     for member in stops(situation.live(), situation.live()) {
         let crowd = on.entry(member.instance).or_default();
         let must = must_go(situation, member) || *crowd > 1;
-        let is_replaced = may_replace && !situation.is_current(member) && !member.is_protected();
+        let is_last = situation.lingering.contains(&member.instance) && !member.is_unhealthy();
+        let is_replaced = may_replace && !situation.is_current(member) && !member.is_protected() && !is_last;
         let may = is_replaced && !(member.is_healthy() && healthy_left <= situation.floor);
         if must || may {
             healthy_left -= usize::from(member.is_healthy());
@@ -86,6 +87,15 @@ fn stops_of(situation: &Situation) -> Vec<Stop> {
 /// Not where it may be.
 fn must_go(situation: &Situation, member: &Member) -> bool {
     !situation.instances.contains(&member.instance) && !situation.lingering.contains(&member.instance)
+}
+
+/// Whom the end of a task concerns: daemons on its instance, if that is DRAINING.
+pub fn waiting(image: &Image, task: &Task) -> Vec<store::Key> {
+    let key = task.container_instance.as_ref().map(|id| container_instance::key(&task.scope, &task.cluster, id));
+    let instance = key.and_then(|key| image.get::<ContainerInstance>(key.as_str())).filter(|instance| instance.draining);
+    let tasks = instance.into_iter().flat_map(|instance| instance.tasks(image));
+    let services = tasks.filter_map(Task::service_path);
+    services.filter(|path| image.get::<Service>(path).is_some_and(Service::is_daemon)).map(store::Key::new).collect()
 }
 
 /// The services with tasks on an instance, and those of the cluster that look at all of its instances: whom a change of the

@@ -112,7 +112,7 @@ impl Reconciler for Scheduler {
         let key = change.key.as_str();
         match change.table {
             Service::TABLE => vec![change.key.clone()],
-            Task::TABLE => image.get::<Task>(key).and_then(Task::service_path).map(Key::new).into_iter().collect(),
+            Task::TABLE => image.get::<Task>(key).map(|task| of_task(image, task)).unwrap_or_default(),
             ServiceDeployment::TABLE => image.get::<ServiceDeployment>(key).map(of_change).into_iter().collect(),
             ContainerInstance::TABLE => {
                 image.get::<ContainerInstance>(key).map(|instance| daemon::concerned(image, instance)).unwrap_or_default()
@@ -158,6 +158,13 @@ impl Reconciler for Scheduler {
             Action::Complain(sentence) => outcome::complain(call, tx, service, sentence),
         }
     }
+}
+
+/// Its own service, and the daemons that stay on a DRAINING instance as long as it is there.
+fn of_task(image: &Image, task: &Task) -> Vec<Key> {
+    let own = task.service_path().map(Key::new);
+    let waiting = if task.is_stopped() { daemon::waiting(image, task) } else { Vec::new() };
+    own.into_iter().chain(waiting).collect()
 }
 
 fn of_change(change: &ServiceDeployment) -> Key {

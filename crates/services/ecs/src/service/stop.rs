@@ -2,7 +2,7 @@
 
 use super::events::{say, tasks};
 use super::reconcile::{Ended, Stop, Why};
-use super::{Service, throttle, unhealthy};
+use super::{Complaint, Service, throttle, unhealthy};
 use crate::state_events::{self, ServiceAction};
 use crate::task::{self, Task};
 use api_ecs::TaskStopCode;
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use store::Tx;
 
 const UNHEALTHY: &str = "Task failed container health checks";
+const IMPAIRED: &str = "is unable to consistently start tasks successfully.";
 const DRAINING: &str = "Task stopped because its container instance is in DRAINING state";
 
 pub fn stop(call: &mut Call, tx: &mut Tx, service: &Service, stops: Vec<Stop>) {
@@ -72,8 +73,10 @@ pub fn count(call: &mut Call, tx: &mut Tx, mut service: Service, ended: Vec<Ende
         }
         deployment.updated_at = call.now;
     }
-    if is_consistent {
-        say(call, tx, &service, "is unable to consistently start tasks successfully.");
+    // Of several deployments each may come to that.
+    if is_consistent && !service.has_said(IMPAIRED, call.now) {
+        say(call, tx, &service, IMPAIRED);
+        service.complaint = Some(Complaint { cause: IMPAIRED.to_owned(), said_at: call.now });
         let impaired = state_events::Action::TaskStartImpaired;
         state_events::service_action(call, tx, (&service).into(), impaired, &ServiceAction::default());
     }

@@ -4,6 +4,7 @@ mod api;
 mod capacity;
 mod deciding;
 mod examples;
+mod leaving;
 mod pinning;
 mod reach;
 mod scheduling;
