@@ -78,6 +78,8 @@ fn merge(
     if let Some(update) = input.deployment_configuration.take() {
         input.deployment_configuration = Some(defaults::merge_configuration(spec.deployment_configuration.clone(), update));
     }
+    // An empty object is as good as an empty list to have no strategy any more (UpdateService).
+    input.placement_strategy.iter_mut().for_each(|items| items.retain(|item| *item != api::PlacementStrategy::default()));
     if input.capacity_provider_strategy.is_some() {
         let was_fargate = defaults::is_fargate(spec);
         let is_empty = input.capacity_provider_strategy.as_ref().is_none_or(Vec::is_empty);

@@ -46,6 +46,17 @@ fn a_strategy_names_each_provider_once_and_in_any_order() {
 }
 
 #[test]
+fn an_empty_object_takes_a_placement_strategy_away() {
+    let mut plane = Plane::with_node();
+    plane.define("web", json!({ "containerDefinitions": [{ "name": "a", "image": "b", "memory": 8 }] }));
+    let packed = json!([{ "type": "binpack", "field": "memory" }]);
+    let service = json!({ "serviceName": "web", "taskDefinition": "web", "desiredCount": 0, "placementStrategy": packed });
+    plane.ok("CreateService", service);
+    let service = plane.ok("UpdateService", json!({ "service": "web", "placementStrategy": [{}] }))["service"].take();
+    assert_eq!(service["placementStrategy"], json!([]));
+}
+
+#[test]
 fn tasks_are_listed_of_a_service_that_is_there_and_by_nothing_else() {
     let mut plane = plane();
     plane.pass(Duration::from_secs(1));
