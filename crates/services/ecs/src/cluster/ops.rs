@@ -169,12 +169,18 @@ pub fn put_cluster_capacity_providers(
     Ok(api::PutClusterCapacityProvidersResponse { cluster: Some(cluster_view) })
 }
 
-/// A provider stays as long as a task is on it.
+/// A provider stays as long as a task is on it, or a service's next one may go to it.
 fn refuse_used(image: &Image, cluster: &Cluster, providers: &[String]) -> Result<(), Error> {
     let gone: Vec<&String> = cluster.capacity_providers.iter().filter(|name| !providers.contains(name)).collect();
-    let is_used = |task: &Task| !task.is_stopped() && task.capacity_provider.as_ref().is_some_and(|name| gone.contains(&name));
+    let has = |task: &Task| !task.is_stopped() && task.capacity_provider.as_ref().is_some_and(|name| gone.contains(&name));
+    let names =
+        |item: &api::CapacityProviderStrategyItem| item.capacity_provider.as_ref().is_some_and(|name| gone.contains(&name));
+    let may_have = |service: &Service| {
+        service.status == service::Status::Active && service.spec.capacity_provider_strategy.iter().flatten().any(names)
+    };
     let prefix = format!("{}/{}/", cluster.scope, cluster.name);
-    if !gone.is_empty() && image.prefix::<Task>(&prefix).any(is_used) {
+    let is_used = || image.prefix::<Task>(&prefix).any(has) || image.prefix::<Service>(&prefix).any(may_have);
+    if !gone.is_empty() && is_used() {
         return Err(Error::resource_in_use("The specified capacity provider is in use and cannot be removed."));
     }
     Ok(())

@@ -46,6 +46,21 @@ fn a_strategy_names_each_provider_once_and_in_any_order() {
 }
 
 #[test]
+fn a_provider_stays_with_its_cluster_while_a_service_names_it() {
+    let mut plane = plane();
+    plane.ok("UpdateService", json!({ "service": "web", "desiredCount": 0 }));
+    plane.report("n1", obedient);
+    plane.pass(Duration::from_secs(60));
+    let only = |name: &str| json!({ "cluster": "default", "capacityProviders": [name], "defaultCapacityProviderStrategy": [] });
+    assert_eq!(
+        plane.refused("PutClusterCapacityProviders", only("FARGATE")),
+        "ResourceInUseException: The specified capacity provider is in use and cannot be removed."
+    );
+    plane.ok("DeleteService", json!({ "service": "web" }));
+    plane.ok("PutClusterCapacityProviders", only("FARGATE"));
+}
+
+#[test]
 fn an_empty_object_takes_a_placement_strategy_away() {
     let mut plane = Plane::with_node();
     plane.define("web", json!({ "containerDefinitions": [{ "name": "a", "image": "b", "memory": 8 }] }));
