@@ -20,27 +20,30 @@ pub fn resolved(image: &Image, service: &Service) -> Option<(String, Digests)> {
     unpinned.peek()?;
     let tasks: Vec<&Task> = image.by::<Task>("service", service.path()).filter(|task| task.started_at.is_some()).collect();
     unpinned.find_map(|deployment| {
+        let consistent = consistent(image, service, deployment);
         let is_of = |task: &&&Task| task.member.as_ref().is_some_and(|member| member.deployment == deployment.id);
-        let known = tasks.iter().filter(is_of).filter_map(|task| Some((task, digests(image, service, deployment, task)?)));
+        let known = tasks.iter().filter(is_of).filter_map(|task| Some((task, digests(&consistent, task)?)));
         let (_, digests) = known.min_by_key(|(task, _)| (task.started_at, &task.id))?;
         Some((deployment.id.clone(), digests))
     })
 }
 
+/// The containers that all of the deployment's tasks are to run the same image of.
+fn consistent<'a>(image: &'a Image, service: &Service, deployment: &Deployment) -> Vec<&'a str> {
+    let definition = task_definition::resolve(image, &service.scope, &deployment.task_definition).ok();
+    let containers = definition.into_iter().flat_map(|row| row.definition.container_definitions.iter().flatten());
+    let is_consistent = |each: &&api::ContainerDefinition| each.version_consistency != Some(api::VersionConsistency::Disabled);
+    containers.filter(is_consistent).filter_map(|container| container.name.as_deref()).collect()
+}
+
 /// Of what it ran; none if that is not known of all of it, as when its agent crashed before it had said so. What it could not
 /// even pull decides nothing.
-fn digests(image: &Image, service: &Service, deployment: &Deployment, task: &Task) -> Option<Digests> {
-    let definition = task_definition::resolve(image, &service.scope, &deployment.task_definition).ok();
-    let containers = definition.iter().flat_map(|row| row.definition.container_definitions.iter().flatten());
-    let consistent = containers.filter(|each| each.version_consistency != Some(api::VersionConsistency::Disabled));
-    let status = |container: &api::ContainerDefinition| {
-        let mut all = task.status.containers.iter();
-        all.find(|status| container.name.as_deref() == Some(status.name.as_str()))
-    };
+fn digests(consistent: &[&str], task: &Task) -> Option<Digests> {
+    let status = |name: &&str| task.status.containers.iter().find(|status| status.name == *name);
     let is_lost = |status: &&ContainerStatus| {
         status.image_digest.is_none() && status.runtime_id.is_none() && status.phase == ContainerPhase::Stopped
     };
-    let pulled = consistent.filter_map(status).filter(|status| !is_lost(status));
+    let pulled = consistent.iter().filter_map(status).filter(|status| !is_lost(status));
     pulled.map(|status| Some((status.name.clone(), status.image_digest.clone()?))).collect()
 }
 
