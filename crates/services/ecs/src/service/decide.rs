@@ -11,7 +11,7 @@ use super::choose::{Good, stops};
 use super::members::Member;
 use super::reconcile::{Action, Stop, Why};
 use super::situation::Situation;
-use super::{Rollout, Status};
+use super::{Deployment, Rollout, Status};
 
 pub fn moves(situation: &Situation) -> Vec<Action> {
     let starts = starts(situation);
@@ -52,12 +52,19 @@ fn unhealthy<'a>(situation: &Situation<'a>, deployment: usize) -> impl Iterator<
 fn starts(situation: &Situation) -> Starts {
     let room = situation.ceiling.saturating_sub(situation.present());
     let primary = situation.primary().filter(|primary| situation.may_start(primary));
-    let current = if primary.is_some() && !situation.is_waiting_for_place() { missing(situation).min(room) } else { 0 };
+    let wanted = primary.map_or(0, |primary| missing(situation).saturating_sub(held_back(situation, primary)));
+    let current = if situation.is_waiting_for_place() { 0 } else { wanted.min(room) };
     Starts { current, restored: lost(situation).min(room - current) }
 }
 
 fn missing(situation: &Situation) -> usize {
     situation.desired.saturating_sub(situation.counted().count())
+}
+
+/// In the place of tasks that are failing: once that is known to go on, not before it is counted, which may hold starts back.
+fn held_back(situation: &Situation, primary: &Deployment) -> usize {
+    let failing = situation.members.iter().filter(|member| member.deployment == Some(0) && member.is_failing);
+    if primary.setbacks == 0 { 0 } else { failing.count() }
 }
 
 /// Tasks of an older revision that are to be replaced by their like: while a new one is on its way the floor must hold
@@ -72,8 +79,25 @@ fn lost(situation: &Situation) -> usize {
     if !situation.may_start(&situation.service.deployments[source]) || situation.is_waiting_for_place() {
         return 0;
     }
-    let older = situation.live().filter(|member| member.deployment != Some(0) && !member.is_draining && !member.is_unhealthy());
-    wanted.saturating_sub(situation.healthy_current() + older.count())
+    wanted.saturating_sub(standing(situation))
+}
+
+/// What holds the floor: healthy tasks of the new revision, and those of older ones that may stay.
+fn standing(situation: &Situation) -> usize {
+    situation.healthy_current() + situation.live().filter(|member| may_stay(member)).count()
+}
+
+/// Of an older revision, with nothing wrong about it.
+fn may_stay(member: &Member) -> bool {
+    member.deployment != Some(0) && !member.is_draining && !member.is_unhealthy()
+}
+
+/// How many older tasks may make place without being started again for the floor's sake: the two would go on for ever.
+fn dispensable(situation: &Situation) -> usize {
+    match source(situation) {
+        Some(at) => standing(situation).saturating_sub(situation.floor.min(situation.service.deployments[at].desired as usize)),
+        None => usize::MAX,
+    }
 }
 
 /// The newest deployment before the PRIMARY one that was completed, unless all of its tasks are gone for good.
@@ -117,8 +141,12 @@ impl<'s, 'a> Stopping<'s, 'a> {
         let stays = situation.desired.saturating_sub(situation.healthy_current());
         let mut surplus = out.len().saturating_sub(stays);
         let mut places = self.needed_places().saturating_sub(surplus.saturating_sub(self.over()));
+        let mut dispensable = dispensable(situation);
         for member in stops(out.into_iter(), situation.live()) {
             let is_surplus = surplus > 0;
+            if !is_surplus && may_stay(member) && dispensable == 0 {
+                continue;
+            }
             let is_over = !is_surplus && (places == 0 || !self.may_make_place(member));
             if is_over || self.is_needed(member) {
                 break;
@@ -126,6 +154,7 @@ impl<'s, 'a> Stopping<'s, 'a> {
             if self.try_stop(member) {
                 let left = if is_surplus { &mut surplus } else { &mut places };
                 *left -= 1;
+                dispensable = dispensable.saturating_sub(usize::from(may_stay(member)));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `check("desired=2 min=50 max=100 v2=progress v1=done", "a:v1:H b:v1:H", …)`. Tasks are `name:deployment:state`, with
 //! `@zone/instance` behind if that matters; states are S (starting), R (running), H (healthy), U (unhealthy), X (stopping),
-//! E (ended), F (failed), with `d` behind for draining, `p` for protected, `+` for one started to even out zones.
+//! E (ended), F (failed), with `d` behind for draining, `p` for protected, `f` for
+//! failing, `+` for one started to even out zones.
 
 use crate::service::members::{Health, Member, Phase};
 use crate::service::reconcile::{Action, plan};
@@ -86,7 +87,9 @@ fn deployment(wants: &str, word: &str) -> Option<Deployment> {
     let throttled_until = throttled.filter(|_| is_primary);
     let healthy_at = Some(NOW);
     let desired = number(wants, "was").or(number(wants, "desired")).unwrap_or_default() as u32;
-    Some(Deployment { id: id.into(), rollout, failed_tasks, throttled_until, healthy_at, desired, ..Deployment::default() })
+    let setbacks = number(wants, "setbacks").unwrap_or_default() as u32;
+    let deployment = Deployment { id: id.into(), rollout, failed_tasks, setbacks, throttled_until, ..Deployment::default() };
+    Some(Deployment { healthy_at, desired, ..deployment })
 }
 
 fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situation<'a> {
@@ -134,6 +137,7 @@ fn member<'a>(service: &Service, word: &'a str) -> Member<'a> {
         health,
         is_draining: state.contains('d'),
         protected_until: state.contains('p').then_some(NOW + std::time::Duration::from_secs(60)),
+        is_failing: state.contains('f'),
         is_extra: state.contains('+'),
         is_replaced: state.contains('r'),
         zone,
@@ -193,6 +197,17 @@ fn the_new_starts_up_to_the_ceiling_and_the_old_stops_down_to_the_floor() {
     check("desired=2 min=75 max=100 v2=progress v1=done", "a:v1:H b:v1:H", expect!["say was unable to stop or start …"]);
     check("desired=3 max=125 v2=progress v1=done", "a:v1:H b:v1:H c:v1:H", expect!["say was unable to stop or start …"]);
     check("desired=2 min=0 max=100 v2=progress v1=done", "a:v1:H b:v1:H", expect!["stop a (Scaling); stop b (Scaling)"]);
+}
+
+/// It would be started again for the floor's sake, and stopped again, for ever: found by the simulator.
+#[test]
+fn an_old_task_that_is_to_hold_the_floor_makes_no_place_while_it_starts() {
+    check("desired=4 min=75 max=100 v2=progress v1=done", "a:v1:H b:v1:H c:v1:S", expect!["start 1 of v2"]);
+    check(
+        "desired=4 min=50 max=100 v2=progress v1=done",
+        "a:v1:H b:v1:H c:v1:S",
+        expect!["start 1 of v2; stop c (Scaling)"],
+    );
 }
 
 #[test]
@@ -286,6 +301,13 @@ fn the_breaker_fails_a_deployment_or_takes_it_back() {
 fn who_keeps_failing_waits() {
     check("desired=1 throttled=8 v1=progress", "", expect!["look again in 8 s"]);
     check("desired=2 throttled=8 v2=progress v1=done", "a:v1:H", expect!["start 1 of v1"]);
+}
+
+#[test]
+fn whose_failure_is_not_counted_yet_is_not_replaced_once_failing_goes_on() {
+    check("desired=2 v1=progress", "a:v1:S b:v1:Xf", expect!["start 1 of v1"]);
+    check("desired=2 setbacks=1 v1=progress", "a:v1:S b:v1:Xf", expect!["rest"]);
+    check("desired=2 setbacks=1 v1=progress", "a:v1:S b:v1:X", expect!["start 1 of v1"]);
 }
 
 #[test]
