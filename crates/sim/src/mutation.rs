@@ -90,6 +90,8 @@ mutations! {
     // -- what it writes
     /// Tasks of one capacity provider are said to be another's.
     ProvidersSwapped,
+    /// Tasks change their capacity provider when one turns healthy.
+    ProvidersDrift,
     /// Tasks on Fargate are said to run on instances.
     LaunchTypesMixed,
     /// After a rollback the service is still to run where it failed.

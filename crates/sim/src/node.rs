@@ -34,7 +34,7 @@ pub struct Node {
     pub harmed: BTreeSet<TaskId>,
     /// What ended when the host was said to be stopped.
     pub buried: BTreeSet<TaskId>,
-    /// What was started again after its host had died.
+    /// What was begun again, or started, after its host had died.
     pub risen: Vec<TaskId>,
     /// Containers that were started before what they depend on.
     pub early_starts: Vec<String>,

@@ -101,6 +101,11 @@ impl Profile {
         }
     }
 
+    /// Of a fault that shows only in one trouble, seeds without that trouble say nothing.
+    pub fn insist(&mut self, on: Trouble) {
+        self.troubles.iter_mut().filter(|(trouble, _)| *trouble == on).for_each(|(_, weight)| *weight = 30);
+    }
+
     /// `None` where all weights are zero.
     pub fn trouble(&self, rng: &mut Rng) -> Option<Trouble> {
         let total: u64 = self.troubles.iter().map(|(_, weight)| weight).sum();

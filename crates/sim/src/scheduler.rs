@@ -194,6 +194,12 @@ fn miswrite(tx: &mut Tx, key: &Key, action: &Action, before: &Image, mutation: M
                 tx.update::<Task>(task.as_str(), |task| move_task(task, mutation));
             }
         }
+        (Mutation::ProvidersDrift, Action::Heal { .. }) => {
+            let members: Vec<Key> = tx.by::<Task>("service", key.as_str()).map(Task::key).collect();
+            for task in members {
+                tx.update::<Task>(task.as_str(), |task| move_task(task, Mutation::ProvidersSwapped));
+            }
+        }
         (Mutation::StrategyKept, Action::RollBack { .. }) => {
             let was = before.get::<Service>(key.as_str()).map(|service| service.spec.clone()).unwrap_or_default();
             tx.update::<Service>(key.as_str(), |service| {

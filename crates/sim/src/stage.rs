@@ -1,7 +1,7 @@
 //! What everybody in the world shares: the time, the dice, the queue of things to come, and the story.
 
 use crate::mutation::Mutation;
-use crate::profile::Profile;
+use crate::profile::{Profile, Trouble};
 use crate::queue::Queue;
 use crate::registry::Registry;
 use crate::world::Event;
@@ -26,7 +26,10 @@ pub struct Stage {
 impl Stage {
     pub fn new(seed: u64, mutation: Option<Mutation>) -> Stage {
         let mut rng = Rng::from_seed(seed);
-        let profile = Profile::draw(&mut rng);
+        let mut profile = Profile::draw(&mut rng);
+        if mutation == Some(Mutation::BuriedForgotten) {
+            profile.insist(Trouble::NodeStopped);
+        }
         Stage {
             now: START,
             rng,
