@@ -18,6 +18,8 @@ pub struct Member<'a> {
     pub health: Health,
     /// Its container instance is DRAINING.
     pub is_draining: bool,
+    /// It is on its way to an end that will be counted as a failure, and has not been yet.
+    pub is_failing: bool,
     /// From scale-in and deployments; none if that is over.
     pub protected_until: Option<Time>,
     /// Started to even out zones, beside those that are desired.
@@ -137,10 +139,12 @@ pub fn member<'a>(
     let deployment = deployments.iter().position(|deployment| Some(&deployment.id) == theirs);
     let unknown = Checks::default();
     let checks = deployment.and_then(|at| checks.get(at)).unwrap_or(&unknown);
+    let phase = phase(task, checks);
     Member {
         id: &task.id,
         deployment,
-        phase: phase(task, checks),
+        phase,
+        is_failing: phase == Phase::Stopping && checks.is_failure(task),
         health: checks.health(task, now),
         is_draining: task.container_instance.as_deref().is_some_and(|instance| draining.contains(instance)),
         protected_until: task.protected_until.filter(|_| task.is_protected(now)),
