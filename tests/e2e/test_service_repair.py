@@ -65,6 +65,7 @@ def test_a_spread_service_is_whole_again_when_a_node_dies_and_even_again_when_it
         watch.sees(lambda _: letters(watch) == "aabbcc" and len(watch.present()) == 6)
         assert len(watch.tasks) == 10
     says(ecs, "spread", "is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b, 3 tasks in us-east-1c. AZ Rebalancing in progress.")
+    says(ecs, "spread", "is AZ balanced with 2 tasks in us-east-1a, 2 tasks in us-east-1b, 2 tasks in us-east-1c.")
     delete(ecs, "spread")
 
 

@@ -80,7 +80,15 @@ pub fn tasks<'a>(ids: impl Iterator<Item = &'a str>) -> String {
 
 /// `is not AZ balanced with 3 tasks in a, 1 tasks in b. AZ Rebalancing in progress.`
 pub fn unbalanced(zones: &Zones) -> String {
-    format!("is not AZ balanced with {}. AZ Rebalancing in progress.", by_zone(zones))
+    format!("{UNBALANCED} {}. AZ Rebalancing in progress.", by_zone(zones))
+}
+
+/// How that begins.
+pub const UNBALANCED: &str = "is not AZ balanced with";
+
+/// `is AZ balanced with 2 tasks in a, 2 tasks in b.`
+pub fn balanced(zones: &Zones) -> String {
+    format!("is AZ balanced with {}.", by_zone(zones))
 }
 
 fn by_zone(zones: &Zones) -> String {

@@ -2,7 +2,7 @@
 
 use super::events::{Events, say};
 use super::reconcile::Cause;
-use super::{Complaint, Deployment, Rollout, Service, Status, revised, rollout};
+use super::{Complaint, Deployment, Rollout, Service, Status, rebalance, revised, rollout};
 use crate::service_deployment::{self, ServiceDeployment};
 use crate::service_revision::{self, ServiceRevision};
 use crate::state_events::{self, ServiceAction};
@@ -119,6 +119,9 @@ pub fn forget(tx: &mut Tx, mut service: Service, deployment: &str) {
 
 pub fn steady(call: &mut Call, tx: &mut Tx, mut service: Service) {
     service.steady_since = service.steady_since.or(Some(call.now));
+    if let Some(sentence) = rebalance::balanced(tx, &service) {
+        say(call, tx, &service, &sentence);
+    }
     (service.steady_said_at, service.complaint, service.unplaced) = (Some(call.now), None, None);
     service.unhealthy_gone = 0;
     tx.put(service.clone());

@@ -9,9 +9,11 @@ use super::situation::Situation;
 use crate::capacity_provider::{self, CapacityProvider};
 use crate::container_instance::ContainerInstance;
 use crate::node::Node;
+use crate::task::Task;
 use api_ecs as api;
 use std::collections::{BTreeMap, BTreeSet};
 use store::Image;
+use workload::Desired;
 
 /// Tasks of the service in each zone that could have some.
 pub type Zones<'a> = BTreeMap<&'a str, usize>;
@@ -62,10 +64,26 @@ fn unbalanced<'a>(situation: &Situation<'a>) -> Option<Zones<'a>> {
     if situation.zones.is_empty() || situation.service.steady_since.is_none() {
         return None;
     }
-    let mut zones: Zones = situation.zones.iter().map(|zone| (*zone, 0)).collect();
-    situation.live().for_each(|member| *zones.entry(member.zone).or_default() += 1);
-    let (least, most) = (zones.values().min()?, zones.values().max()?);
-    (most - least > 1).then_some(zones)
+    let zones = count(&situation.zones, situation.live().map(|member| member.zone));
+    (!are_even(&zones)).then_some(zones)
+}
+
+/// What a service that said that it was not balanced says once it is.
+pub fn balanced(image: &Image, service: &Service) -> Option<String> {
+    service.complaint.as_ref().filter(|complaint| complaint.cause.starts_with(super::events::UNBALANCED))?;
+    let tasks = image.by::<Task>("service", service.path()).filter(|task| task.desired == Desired::Running);
+    let zones = count(&zones(image, service), tasks.filter_map(|task| task.availability_zone.as_deref()));
+    are_even(&zones).then(|| super::events::balanced(&zones))
+}
+
+fn count<'a>(zones: &[&'a str], tasks: impl Iterator<Item = &'a str>) -> Zones<'a> {
+    let mut counts: Zones = zones.iter().map(|zone| (*zone, 0)).collect();
+    tasks.for_each(|zone| *counts.entry(zone).or_default() += 1);
+    counts
+}
+
+fn are_even(zones: &Zones) -> bool {
+    zones.values().max().zip(zones.values().min()).is_none_or(|(most, least)| most - least <= 1)
 }
 
 /// Of REPLICA services that spread over zones first.

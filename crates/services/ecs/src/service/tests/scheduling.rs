@@ -294,13 +294,17 @@ fn a_deployment_that_was_successful_stays_so_when_nobody_can_go_back_to_it() {
 #[test]
 fn what_the_breaker_counted_is_told_also_after_the_way_back() {
     let mut plane = plane();
-    create(&mut plane, json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } } }));
+    create(
+        &mut plane,
+        json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } } }),
+    );
     live(&mut plane, obedient);
     define(&mut plane);
     plane.ok("UpdateService", json!({ "service": "web", "taskDefinition": "web:2" }));
     live(&mut plane, broken(2));
     let arn = describe(&mut plane)["currentServiceDeployment"].clone();
-    let change = plane.ok("DescribeServiceDeployments", json!({ "serviceDeploymentArns": [arn] }))["serviceDeployments"][0].take();
+    let change =
+        plane.ok("DescribeServiceDeployments", json!({ "serviceDeploymentArns": [arn] }))["serviceDeployments"][0].take();
     assert_eq!(change["status"], "ROLLBACK_SUCCESSFUL");
     assert_eq!(change["deploymentCircuitBreaker"], json!({ "status": "TRIGGERED", "failureCount": 3, "threshold": 3 }));
 }
@@ -358,7 +362,13 @@ fn tasks_go_to_a_zone_that_comes_late() {
     zones.sort_unstable();
     assert_eq!(zones, ["us-east-1a", "us-east-1a", "us-east-1b"]);
     let said = events(&mut plane);
-    assert!(said.iter().any(|event| event.contains("is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b")));
+    expect![[r#"
+        (service web) has reached a steady state.
+        (service web) is AZ balanced with 2 tasks in us-east-1a, 1 tasks in us-east-1b.
+        (service web) has stopped 1 running tasks: (task …)
+        (service web) has started 1 tasks in us-east-1b to AZ Rebalance: (task …)
+        (service web) is not AZ balanced with 3 tasks in us-east-1a, 0 tasks in us-east-1b. AZ Rebalancing in progress."#]]
+    .assert_eq(&said[..5].join("\n"));
 }
 
 #[test]
