@@ -203,11 +203,7 @@ fn the_new_starts_up_to_the_ceiling_and_the_old_stops_down_to_the_floor() {
 #[test]
 fn an_old_task_that_is_to_hold_the_floor_makes_no_place_while_it_starts() {
     check("desired=4 min=75 max=100 v2=progress v1=done", "a:v1:H b:v1:H c:v1:S", expect!["start 1 of v2"]);
-    check(
-        "desired=4 min=50 max=100 v2=progress v1=done",
-        "a:v1:H b:v1:H c:v1:S",
-        expect!["start 1 of v2; stop c (Scaling)"],
-    );
+    check("desired=4 min=50 max=100 v2=progress v1=done", "a:v1:H b:v1:H c:v1:S", expect!["start 1 of v2; stop c (Scaling)"]);
 }
 
 #[test]
