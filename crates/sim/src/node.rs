@@ -34,6 +34,8 @@ pub struct Node {
     pub harmed: BTreeSet<TaskId>,
     /// What ended when the host was said to be stopped.
     pub buried: BTreeSet<TaskId>,
+    /// What its agent remembered then.
+    entombed: BTreeSet<TaskId>,
     /// What was begun again, or started, after its host had died.
     pub risen: Vec<TaskId>,
     /// Containers that were started before what they depend on.
@@ -116,6 +118,7 @@ impl Node {
             incarnation: 0,
             harmed: BTreeSet::new(),
             buried: BTreeSet::new(),
+            entombed: BTreeSet::new(),
             risen: Vec::new(),
             early_starts: Vec::new(),
             is_doomed: false,
@@ -316,6 +319,7 @@ impl Node {
     pub fn stop(&mut self, given: Vec<TaskId>, stage: &mut Stage) {
         self.buried.extend(given.into_iter().chain(self.host.tasks().into_iter().map(str::to_owned)));
         self.reboot(stage);
+        self.entombed.extend(self.disk.tasks.keys().cloned());
         if !stage.is(Mutation::BuriedForgotten) {
             self.disk.bury();
         }

@@ -234,6 +234,9 @@ impl Oracles {
                 return violated("a task is on one node", held(task, name, node));
             }
         }
+        if let Some(task) = node.risen.first() {
+            return violated("what died with its host stays dead", format!("{name} begins {task} again"));
+        }
         if let Some(start) = node.early_starts.first() {
             return violated("containers start in order", start);
         }

@@ -43,7 +43,7 @@ impl Node {
     fn done(&mut self, effect: Effect, stage: &mut Stage) -> Option<Event> {
         Some(match effect {
             Effect::Open(spec) => {
-                self.risen.extend(self.buried.get(&spec.id).cloned());
+                self.risen.extend(self.entombed.get(&spec.id).cloned());
                 let result = attempt("ResourceInitializationError", stage).map(|()| self.host.open(&spec.id));
                 Event::Opened { task: spec.id.clone(), result }
             }
@@ -54,7 +54,7 @@ impl Node {
                 Event::Fetched { task: spec.id.clone(), result: attempt("ResourceInitializationError", stage) }
             }
             Effect::Attach { task, plug } => {
-                self.risen.extend(self.buried.get(&task).cloned());
+                self.risen.extend(self.entombed.get(&task).cloned());
                 let result = attempt("CannotStartContainerError", stage).and_then(|()| self.host.attach(&plug));
                 Event::Attached { task, id: plug.id, result }
             }
@@ -96,7 +96,7 @@ impl Node {
         let task = facts.spec.id.clone();
         let (program, runtime_id) = (Program::of(&container), stage.rng.hex32());
         let life = program.live(&mut stage.rng, stage.calm);
-        self.risen.extend(self.buried.get(&task).cloned());
+        self.risen.extend(self.entombed.get(&task).cloned());
         let tried = attempt("CannotStartContainerError", stage);
         let id = (task.clone(), container.clone());
         let run = Run { id, image: pulled(facts, &container), started_at: stage.now, end: None, life: life.clone() };
