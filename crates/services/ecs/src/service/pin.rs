@@ -14,14 +14,14 @@ use workload::{ContainerPhase, ContainerStatus};
 /// Image digests by container.
 pub type Digests = BTreeMap<String, String>;
 
-/// The first deployment whose images are resolved by now and not pinned yet.
-pub fn resolved(image: &Image, service: &Service) -> Option<(String, Digests)> {
-    let mut unpinned = service.deployments.iter().filter(|deployment| deployment.digests.is_none()).peekable();
-    unpinned.peek()?;
-    let tasks: Vec<&Task> = image.by::<Task>("service", service.path()).filter(|task| task.started_at.is_some()).collect();
+/// The first deployment whose images are resolved by now, by one of the service's tasks, and not pinned yet.
+pub fn resolved(image: &Image, service: &Service, tasks: &[&Task]) -> Option<(String, Digests)> {
+    let mut unpinned = service.deployments.iter().filter(|deployment| deployment.digests.is_none());
     unpinned.find_map(|deployment| {
         let consistent = consistent(image, service, deployment);
-        let is_of = |task: &&&Task| task.member.as_ref().is_some_and(|member| member.deployment == deployment.id);
+        let is_of = |task: &&&Task| {
+            task.started_at.is_some() && task.member.as_ref().is_some_and(|member| member.deployment == deployment.id)
+        };
         let known = tasks.iter().filter(is_of).filter_map(|task| Some((task, digests(&consistent, task)?)));
         let (_, digests) = known.min_by_key(|(task, _)| (task.started_at, &task.id))?;
         Some((deployment.id.clone(), digests))

@@ -44,9 +44,9 @@ pub struct Situation<'a> {
 impl<'a> Situation<'a> {
     pub fn of(image: &'a Image, service: &'a Service, now: Time) -> Situation<'a> {
         let checks: Vec<Checks> = service.deployments.iter().map(|deployment| checks(image, service, deployment)).collect();
-        let tasks = image.by::<Task>("service", service.path());
+        let tasks: Vec<&Task> = image.by("service", service.path()).collect();
         let draining = draining(image, service);
-        let members = tasks.map(|task| members::member(task, &service.deployments, &checks, &draining, now)).collect();
+        let members = tasks.iter().map(|task| members::member(task, &service.deployments, &checks, &draining, now)).collect();
         let mut situation = Situation {
             service,
             now,
@@ -58,7 +58,7 @@ impl<'a> Situation<'a> {
             instances: Vec::new(),
             lingering: Vec::new(),
             zones: rebalance::zones(image, service),
-            resolved: pin::resolved(image, service),
+            resolved: pin::resolved(image, service, &tasks),
             freed: freed::count(image),
         };
         if service.is_daemon() && service.status == Status::Active {
