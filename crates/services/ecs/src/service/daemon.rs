@@ -69,7 +69,7 @@ fn stops_of(situation: &Situation) -> Vec<Stop> {
     let mut healthy_left = situation.healthy();
     let mut on = by_instance(situation.live());
     let mut chosen = Vec::new();
-    for member in stops(situation.live(), situation.live()) {
+    for member in stops(situation.live(), situation.live(), &situation.emptying) {
         let crowd = on.entry(member.instance).or_default();
         let must = must_go(situation, member) || *crowd > 1;
         let is_last = situation.lingering.contains(&member.instance) && !member.is_unhealthy();

@@ -142,7 +142,7 @@ impl<'s, 'a> Stopping<'s, 'a> {
         let mut surplus = out.len().saturating_sub(stays);
         let mut places = self.needed_places().saturating_sub(surplus.saturating_sub(self.over()));
         let mut dispensable = dispensable(situation);
-        for member in stops(out.into_iter(), situation.live()) {
+        for member in stops(out.into_iter(), situation.live(), &situation.emptying) {
             let is_surplus = surplus > 0;
             if !is_surplus && may_stay(member) && dispensable == 0 {
                 continue;
@@ -193,7 +193,7 @@ impl<'s, 'a> Stopping<'s, 'a> {
         if excess == 0 {
             return;
         }
-        for member in stops(situation.counted(), situation.live()) {
+        for member in stops(situation.counted(), situation.live(), &situation.emptying) {
             if excess == 0 || self.is_needed(member) {
                 break;
             }

@@ -11,6 +11,7 @@ pub mod defaults;
 mod delete_service;
 mod deploy;
 mod deployment;
+mod emptying;
 mod events;
 mod members;
 mod ops;

@@ -1,6 +1,7 @@
 //! Everything a decision about a service rests on, read from rows once. What follows from it is for `decide`, `daemon` and
 //! `rollout`.
 
+use super::emptying::Emptying;
 use super::members::{self, Checks, Health, Member, Phase};
 use super::pin::{self, Digests};
 use super::{Deployment, Rollout, Service, Status, pace, rebalance};
@@ -35,6 +36,7 @@ pub struct Situation<'a> {
     pub lingering: Vec<&'a str>,
     /// In which its tasks could be, if it is to be evenly over them.
     pub zones: Vec<&'a str>,
+    pub emptying: Emptying<'a>,
     /// A deployment whose images were resolved, and to what.
     pub resolved: Option<(String, Digests)>,
     /// How much capacity has been freed so far.
@@ -58,6 +60,7 @@ impl<'a> Situation<'a> {
             instances: Vec::new(),
             lingering: Vec::new(),
             zones: rebalance::zones(image, service),
+            emptying: Emptying::of(image, service, &tasks),
             resolved: pin::resolved(image, service, &tasks),
             freed: freed::count(image),
         };

@@ -3,6 +3,7 @@
 //! E (ended), F (failed), with `d` behind for draining, `p` for protected, `f` for
 //! failing, `+` for one started to even out zones.
 
+use crate::service::emptying::Emptying;
 use crate::service::members::{Health, Member, Phase};
 use crate::service::reconcile::{Action, plan};
 use crate::service::situation::Situation;
@@ -111,9 +112,18 @@ fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situatio
         instances,
         lingering: Vec::new(),
         zones,
+        emptying: emptying(wants),
         resolved: None,
         freed: 0,
     }
+}
+
+/// `left=i1:5,i2:9`: packed, and what is left of the instances; `across` says that zones come before that.
+fn emptying(wants: &str) -> Emptying<'_> {
+    let Some(left) = wants.split_whitespace().find_map(|word| word.strip_prefix("left=")) else { return Emptying::default() };
+    let instances = left.split(',').filter_map(|word| word.split_once(':'));
+    let left = instances.map(|(id, left)| (id, left.parse().expect("a number"))).collect();
+    Emptying { across_zones: wants.contains("across"), left: Some(left) }
 }
 
 fn member<'a>(service: &Service, word: &'a str) -> Member<'a> {
@@ -241,6 +251,15 @@ fn scale_in_takes_the_least_good_then_from_the_most_crowded() {
     check("desired=2 v1=done", "a:v1:H@z1/i1 b:v1:H@z2/i2 c:v1:H@z2/i3", expect!["stop b (Scaling)"]);
     check("desired=3 v1=done", "a:v1:H@z1/i1 b:v1:H@z1/i2 c:v1:H@z1/i2 d:v1:H@z2/i3", expect!["stop b (Scaling)"]);
     check("desired=0 v1=done", "a:v1:H b:v1:H", expect!["stop a (Scaling); stop b (Scaling)"]);
+}
+
+#[test]
+fn scale_in_of_a_packed_service_empties_the_instance_that_has_most_left() {
+    let has = "a:v1:H@z1/i1 b:v1:H@z1/i1 c:v1:H@z1/i1 d:v1:H@z2/i2 e:v1:H@z2/i2";
+    check("desired=4 v1=done", has, expect!["stop a (Scaling)"]);
+    check("desired=2 left=i1:5,i2:9 v1=done", has, expect!["stop d (Scaling); stop e (Scaling); stop a (Scaling)"]);
+    check("desired=2 left=i1:9,i2:5 v1=done", has, expect!["stop a (Scaling); stop b (Scaling); stop c (Scaling)"]);
+    check("desired=2 left=i1:5,i2:9 across v1=done", has, expect!["stop a (Scaling); stop b (Scaling); stop d (Scaling)"]);
 }
 
 #[test]

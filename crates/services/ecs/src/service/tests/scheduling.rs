@@ -1,6 +1,7 @@
 //! Whole lives of services, through the operations and honest or broken nodes.
 
-use crate::testing::{Plane, facts, obedient, status};
+use crate::task::Task;
+use crate::testing::{Plane, facts, obedient, scope, status};
 use expect_test::expect;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -344,6 +345,23 @@ fn later_tasks_of_a_deployment_run_the_image_of_its_first_one() {
     plane.ok("UpdateService", json!({ "service": "web", "forceNewDeployment": true }));
     live(&mut plane, resolved("sha256:two"));
     assert_eq!(images(&mut plane), ["b", "b"]);
+}
+
+#[test]
+fn scale_in_of_a_packed_service_frees_the_instance_that_has_most_left() {
+    for (busy, kept) in [("n1", "n1"), ("n2", "n2")] {
+        let mut plane = plane();
+        let packed = json!([{ "type": "binpack", "field": "memory" }]);
+        let apart = json!([{ "type": "distinctInstance" }]);
+        create(&mut plane, json!({ "desiredCount": 2, "placementStrategy": packed, "placementConstraints": apart }));
+        let there = json!([{ "type": "memberOf", "expression": format!("ec2InstanceId == {busy}") }]);
+        plane.ok("RunTask", json!({ "taskDefinition": "web", "placementConstraints": there }));
+        plane.ok("UpdateService", json!({ "service": "web", "desiredCount": 1 }));
+        live(&mut plane, obedient);
+        let image = plane.core.image();
+        let left = image.by::<Task>("service", format!("{}/default/web", scope())).filter(|task| !task.is_stopped());
+        assert_eq!(left.filter_map(|task| task.node.as_deref()).collect::<Vec<_>>(), [kept]);
+    }
 }
 
 #[test]
