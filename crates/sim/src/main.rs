@@ -8,6 +8,9 @@ use sim::{Mutation, Outcome, in_order, run};
 use std::process::ExitCode;
 use std::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "usage: sim [COUNT|FROM..TO] [--seed SEED] [--task ID] [--mutate NAME] [--mutations]";
 
 struct Arguments {
