@@ -64,7 +64,7 @@ enum Command {
     },
     /// Shows what a task's containers wrote
     Logs {
-        /// The task's id, the beginning of it, or its ARN
+        /// The task's id, one end of it, or its ARN
         task: String,
         /// Goes on until the task is stopped
         #[arg(long, short)]
@@ -90,7 +90,7 @@ enum Command {
     },
     /// Shows a task and its history: every change of its state with its time and cause
     Describe {
-        /// The task's id, the beginning of it, or its ARN
+        /// The task's id, one end of it, or its ARN
         task: String,
         #[arg(long, value_enum, default_value_t)]
         output: Output,
@@ -111,7 +111,7 @@ enum Command {
     },
     /// Shows what containers use, once a second
     Stats {
-        /// Only this task: its id, the beginning of it, or its ARN
+        /// Only this task: its id, one end of it, or its ARN
         task: Option<String>,
         /// One table, and no more
         #[arg(long)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[derive(clap::Args, Debug)]
 pub struct What {
-    /// The task's id, the beginning of it, or its ARN: explains one more task like it
+    /// The task's id, one end of it, or its ARN: explains one more task like it
     #[arg(required_unless_present = "task_definition", conflicts_with = "task_definition")]
     task: Option<String>,
     /// A family, `family:revision` or an ARN

@@ -12,7 +12,7 @@ use crate::compose::Server;
 use crate::logs::{self, Line};
 use base::Scope;
 use bytes::Bytes;
-use ecs::task::Task;
+use ecs::task::{self, Task};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -111,18 +111,18 @@ async fn receive(server: &Server, incoming: &mut Incoming) -> std::io::Result<te
     Ok(file)
 }
 
-/// A task of the caller's account by its id or the beginning of it.
+/// A task of the caller's account by its id or one end of it.
 fn find(server: &Server, scope: &Scope, id: &str) -> Result<Task, Refusal> {
     let image = server.plane.image();
-    let found = image.scan::<Task>().filter(|task| task.scope.account == scope.account && task.id.starts_with(id));
+    let found = image.scan::<Task>().filter(|task| task.scope.account == scope.account && task::is_meant(&task.id, id));
     one(found, id).cloned()
 }
 
-/// The one that is meant by the beginning of its id.
+/// The one that is meant by one end of its id.
 fn one<T>(mut found: impl Iterator<Item = T>, id: &str) -> Result<T, Refusal> {
     match (found.next(), found.next()) {
         (Some(found), None) => Ok(found),
-        (Some(_), Some(_)) => refused(StatusCode::BAD_REQUEST, format!("more than one task begins with {id}")),
+        (Some(_), Some(_)) => refused(StatusCode::BAD_REQUEST, format!("more than one task begins or ends with {id}")),
         (None, _) => refused(StatusCode::NOT_FOUND, format!("no task {id}")),
     }
 }

@@ -2,7 +2,7 @@
 //! its cause, kept for a week after the task's end. Derived from what a write changes in the task's row, in the same
 //! transaction; nothing reads it to decide.
 
-use super::Task;
+use super::{Task, is_meant};
 use base::limits::{TASK_HISTORY_ENTRIES, TASK_HISTORY_RETENTION_SECONDS};
 use base::{Scope, Time};
 use kernel::{Call, Plan, Reconciler};
@@ -53,12 +53,12 @@ impl Record for History {
     }
 }
 
-/// Those of an account's tasks whose ids begin so, of all that are known.
+/// Those of an account's tasks that `id` may mean, of all that are known.
 pub fn find<'a>(image: &'a Image, account: &'a str, id: &'a str) -> impl Iterator<Item = Cow<'a, History>> {
     let kept = image.scan::<History>().map(Cow::Borrowed);
     let has_none = |task: &&Task| image.get::<History>(task.key().as_str()).is_none();
-    let made = image.scan::<Task>().filter(move |task| task.id.starts_with(id)).filter(has_none).map(History::of).map(Cow::Owned);
-    kept.chain(made).filter(move |history| history.scope.account == account && history.id.starts_with(id))
+    let made = image.scan::<Task>().filter(move |task| is_meant(&task.id, id)).filter(has_none).map(History::of).map(Cow::Owned);
+    kept.chain(made).filter(move |history| history.scope.account == account && is_meant(&history.id, id))
 }
 
 /// What is new in the task's row.

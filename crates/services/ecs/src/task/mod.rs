@@ -226,6 +226,11 @@ pub fn find<'a>(image: &'a Image, cluster: &cluster::Cluster, given: &str) -> Re
     Ok(image.get(key(&cluster.scope, &cluster.name, id).as_str()))
 }
 
+/// Whether somebody who wrote down one end of an id means this one. Tasks of one minute begin alike: with the time.
+pub fn is_meant(id: &str, given: &str) -> bool {
+    id.starts_with(given) || id.ends_with(given)
+}
+
 pub fn arn(scope: &Scope, cluster: &str, id: &str) -> String {
     Arn::new(scope, "ecs", format!("task/{cluster}/{id}")).to_string()
 }
