@@ -18,8 +18,8 @@ def test_ps_lists_what_runs_and_with_all_what_has_run(server, ecs):
     binding = wait(ecs, "running", task)["containers"][0]["networkBindings"][0]
 
     lines = {line.split()[0]: line for line in server.slipway("ps").stdout.splitlines()}
-    assert lines["TASK"].split() == "TASK CLUSTER DEFINITION LAST DESIRED HEALTH AGE ADDRESSES".split()
-    assert lines[task].split()[1:5] == ["default", "ps-runs:1", "RUNNING", "RUNNING"]
+    assert lines["TASK"].split() == "TASK CLUSTER SERVICE DEFINITION LAST DESIRED HEALTH AGE ADDRESSES".split()
+    assert lines[task].split()[1:6] == ["default", "-", "ps-runs:1", "RUNNING", "RUNNING"]
     assert lines[task].endswith(f"0.0.0.0:{binding['hostPort']}->80/tcp")
     assert over not in lines
     assert {over, task} <= {line.split()[0] for line in server.slipway("ps", "--all").stdout.splitlines()}

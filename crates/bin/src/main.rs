@@ -88,14 +88,17 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Shows a task and its history: every change of its state with its time and cause
+    /// Shows a task and its history: every change of its state with its time and cause; or a service
     Describe {
-        /// The task's id, one end of it, or its ARN
-        task: String,
+        /// A task's id, one end of it, or its ARN; a service's name or ARN
+        name: String,
+        /// Of the service, where several clusters have one of the name
+        #[arg(long)]
+        cluster: Option<String>,
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Says which nodes could take a task, and what keeps it from the others
+    /// Says which nodes could take a task, and what keeps it from the others; or what a service waits for
     Explain {
         #[command(flatten)]
         what: What,
@@ -175,7 +178,9 @@ async fn command(command: Command, flags: &Flags) -> anyhow::Result<i32> {
         Command::Ps { all, cluster, output } => {
             commands::ps::run(&client(flags)?, all, cluster.as_deref(), output).await?;
         }
-        Command::Describe { task, output } => commands::describe::run(&client(flags)?, &task, output).await?,
+        Command::Describe { name, cluster, output } => {
+            commands::describe::run(&client(flags)?, &name, cluster.as_deref(), output).await?;
+        }
         Command::Events { which, output } => commands::events::run(&client(flags)?, &which, output).await?,
         Command::Explain { what, output } => return commands::explain::run(&client(flags)?, &what, output).await,
         Command::Stats { task, no_stream, output } => {

@@ -1,16 +1,22 @@
-//! `slipway describe TASK`: what a task is, and every change of its state with its time and its cause.
+//! `slipway describe NAME`: what a task is, and every change of its state with its time and its cause; or a service with its
+//! deployments, tasks and events.
 
 use super::output::{Output, date, name, print_json, print_table, text};
-use super::say;
+use super::{say, service};
 use crate::client::{Client, empty};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-pub async fn run(client: &Client, task: &str, output: Output) -> anyhow::Result<()> {
-    let answer = client.own("GET", &format!("tasks/{}", name(task)), empty()).await?;
+pub async fn run(client: &Client, what: &str, cluster: Option<&str>, output: Output) -> anyhow::Result<()> {
+    let path = format!("describe?name={what}&cluster={}", name(cluster.unwrap_or_default()));
+    let answer = client.own("GET", &path, empty()).await?;
     let described: Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
     if output == Output::Json {
         print_json(&described);
+        return Ok(());
+    }
+    if service::is_service(&described) {
+        service::describe(&described);
         return Ok(());
     }
     print_table(&facts(&described));

@@ -1,49 +1,69 @@
-//! `slipway explain TASK` or `--task-definition X`: which nodes could take such a task, and what keeps it from the others.
+//! `slipway explain NAME` or `--task-definition X`: which nodes could take such a task, and what keeps it from the others; or
+//! what a service waits for.
 
-use super::output::{Output, name, print_json, print_table, text};
-use super::say;
+use super::output::{Output, date, name, print_json, print_table, text};
+use super::{say, service};
 use crate::client::{Client, empty};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
 #[derive(clap::Args, Debug)]
 pub struct What {
-    /// The task's id, one end of it, or its ARN: explains one more task like it
+    /// A task's id, one end of it, or its ARN: explains one more task like it. Or a service's name or ARN
     #[arg(required_unless_present = "task_definition", conflicts_with = "task_definition")]
-    task: Option<String>,
+    name: Option<String>,
     /// A family, `family:revision` or an ARN
     #[arg(long)]
     task_definition: Option<String>,
-    #[arg(long, default_value = "default", conflicts_with = "task")]
-    cluster: String,
+    /// Of the definition's task, `default` if none is said; of the service, where several clusters have one of the name
+    #[arg(long)]
+    cluster: Option<String>,
     /// EC2, FARGATE or EXTERNAL; the cluster's default if none is said
-    #[arg(long, conflicts_with = "task")]
+    #[arg(long, conflicts_with = "name")]
     launch_type: Option<String>,
 }
 
-/// 1 if there is no node that fits.
+/// 1 if there is no node that fits, or the service is not steady.
 pub async fn run(client: &Client, what: &What, output: Output) -> anyhow::Result<i32> {
     let answer = client.own("GET", &path(what), empty()).await?;
     let explained: Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
+    let is_service = service::is_service(&explained);
     match output {
         Output::Json => print_json(&explained),
-        Output::Text => {
-            say(summary(&explained));
-            if !nodes(&explained).is_empty() {
-                print_table(&rows(&explained));
-            }
-        }
+        Output::Text if is_service => tell_service(&explained),
+        Output::Text => tell(&explained),
     }
-    Ok(if fitting(&explained) > 0 { 0 } else { 1 })
+    let is_well = if is_service { explained["steady"] == true } else { fitting(&explained) > 0 };
+    Ok(i32::from(!is_well))
+}
+
+fn tell(explained: &Value) {
+    say(summary(explained));
+    if !nodes(explained).is_empty() {
+        print_table(&rows(explained));
+    }
+}
+
+fn tell_service(told: &Value) {
+    service::explain(told);
+    if !told["looksAgainAt"].is_null() {
+        say(format_args!("Nothing changes by itself before {}.", date(&told["looksAgainAt"])));
+    }
+    if !told["placement"].is_null() {
+        say("");
+        tell(&told["placement"]);
+    }
 }
 
 fn path(what: &What) -> String {
-    match &what.task {
-        Some(task) => format!("explain/{}", name(task)),
+    let cluster = what.cluster.as_deref().map(name);
+    match &what.name {
+        Some(name) => format!("explain?name={name}&cluster={}", cluster.unwrap_or_default()),
         None => {
             let definition = what.task_definition.as_deref().unwrap_or_default();
             let launch_type = what.launch_type.as_deref().unwrap_or_default().to_ascii_uppercase();
-            format!("explain?task-definition={definition}&cluster={}&launch-type={launch_type}", what.cluster)
+            let cluster = cluster.unwrap_or("default");
+            format!("explain?task-definition={definition}&cluster={cluster}&launch-type={launch_type}")
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod node;
 pub mod output;
 pub mod ps;
 pub mod run;
+mod service;
 pub mod stats;
 pub mod up;
 

@@ -5,7 +5,7 @@ use crate::client::{Client, empty};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-const HEAD: [&str; 8] = ["TASK", "CLUSTER", "DEFINITION", "LAST", "DESIRED", "HEALTH", "AGE", "ADDRESSES"];
+const HEAD: [&str; 9] = ["TASK", "CLUSTER", "SERVICE", "DEFINITION", "LAST", "DESIRED", "HEALTH", "AGE", "ADDRESSES"];
 
 pub async fn run(client: &Client, all: bool, cluster: Option<&str>, output: Output) -> anyhow::Result<()> {
     let cluster = cluster.map(|name| format!("&cluster={name}")).unwrap_or_default();
@@ -29,6 +29,7 @@ fn row(task: &Value) -> Vec<String> {
     vec![
         name(text(task, "taskArn")).to_owned(),
         name(text(task, "clusterArn")).to_owned(),
+        text(task, "group").strip_prefix("service:").unwrap_or("-").to_owned(),
         name(text(task, "taskDefinitionArn")).to_owned(),
         text(task, "lastStatus").to_owned(),
         text(task, "desiredStatus").to_owned(),
@@ -62,22 +63,23 @@ mod tests {
     #[test]
     fn a_task_is_a_line() {
         let arn = |kind: &str, rest: &str| format!("arn:aws:ecs:us-east-1:123456789012:{kind}/{rest}");
-        let task = |id: &str, created_at: u64, containers: Value| {
+        let task = |id: &str, group: &str, created_at: u64, containers: Value| {
             json!({ "taskArn": arn("task", &format!("demo/{id}")), "clusterArn": arn("cluster", "demo"), "lastStatus": "RUNNING",
                 "desiredStatus": "RUNNING", "healthStatus": "UNKNOWN", "taskDefinitionArn": arn("task-definition", "web:3"),
-                "createdAt": created_at, "containers": containers })
+                "createdAt": created_at, "containers": containers, "group": group })
         };
         let binding = json!({ "bindIP": "0.0.0.0", "hostPort": 32768, "containerPort": 80, "protocol": "tcp" });
         let interface = json!({ "privateIpv4Address": "172.29.0.5" });
-        let bridge = task("aaaa", 1, json!([{ "networkBindings": [binding], "networkInterfaces": [] }, {}]));
-        let awsvpc = task("bbbb", 2, json!([{ "networkInterfaces": [interface] }, { "networkInterfaces": [interface] }]));
-        let mut rows = rows(&json!([bridge, awsvpc, task("cccc", 0, json!([]))]));
-        rows.iter_mut().skip(1).for_each(|row| row[6] = "?".into()); // the age, which is the clock's
+        let bridge = task("aaaa", "service:site", 1, json!([{ "networkBindings": [binding], "networkInterfaces": [] }, {}]));
+        let awsvpc =
+            task("bbbb", "family:web", 2, json!([{ "networkInterfaces": [interface] }, { "networkInterfaces": [interface] }]));
+        let mut rows = rows(&json!([bridge, awsvpc, task("cccc", "mine", 0, json!([]))]));
+        rows.iter_mut().skip(1).for_each(|row| row[7] = "?".into()); // the age, which is the clock's
         expect![[r#"
-            TASK  CLUSTER  DEFINITION  LAST     DESIRED  HEALTH   AGE  ADDRESSES
-            bbbb  demo     web:3       RUNNING  RUNNING  UNKNOWN  ?    172.29.0.5
-            aaaa  demo     web:3       RUNNING  RUNNING  UNKNOWN  ?    0.0.0.0:32768->80/tcp
-            cccc  demo     web:3       RUNNING  RUNNING  UNKNOWN  ?    -
+            TASK  CLUSTER  SERVICE  DEFINITION  LAST     DESIRED  HEALTH   AGE  ADDRESSES
+            bbbb  demo     -        web:3       RUNNING  RUNNING  UNKNOWN  ?    172.29.0.5
+            aaaa  demo     site     web:3       RUNNING  RUNNING  UNKNOWN  ?    0.0.0.0:32768->80/tcp
+            cccc  demo     -        web:3       RUNNING  RUNNING  UNKNOWN  ?    -
         "#]]
         .assert_eq(&table(&rows));
     }

@@ -2,6 +2,7 @@
 //! for the service name `slipway`.
 
 mod events;
+mod meant;
 mod nodes;
 mod stats;
 mod tasks;
@@ -12,10 +13,12 @@ use crate::compose::Server;
 use crate::logs::{self, Line};
 use base::Scope;
 use bytes::Bytes;
+use ecs::service::standing;
 use ecs::task::{self, Task};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
+use meant::{Meant, meant};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,11 +52,10 @@ pub async fn answer(server: &Arc<Server>, path: &str, request: Request<Incoming>
         ("POST", "pull") => Ok(pulls::pull(server, rest.to_owned())),
         ("GET", "pulls") => Ok(pulls::watch(server)),
         ("GET", "logs") => logs_of(server, &scope, rest, &query),
-        ("GET", "tasks") if rest.is_empty() => tasks::list(server, &scope, &query),
-        ("GET", "tasks") => tasks::describe(server, &scope, rest),
+        ("GET", "tasks") => tasks::list(server, &scope, &query),
+        ("GET", "describe") => describe(server, &scope, &query),
         ("GET", "events") => events::stream(server, &scope, &query),
-        ("GET", "explain") if rest.is_empty() => tasks::explain_definition(server, &scope, &query),
-        ("GET", "explain") => tasks::explain_task(server, &scope, rest),
+        ("GET", "explain") => explain(server, &scope, &query),
         ("GET", "stats") => stats::watch(server, &scope, rest),
         ("GET", "watch") => watch_task(server, &scope, rest),
         ("GET", "nodes") => nodes::list(server, &scope),
@@ -109,6 +111,26 @@ async fn receive(server: &Server, incoming: &mut Incoming) -> std::io::Result<te
     }
     writer.flush().await?;
     Ok(file)
+}
+
+fn describe(server: &Server, scope: &Scope, query: &BTreeMap<&str, &str>) -> Answer {
+    let image = server.plane.image();
+    match meant(&image, scope, query)? {
+        Meant::Task(id) => tasks::describe(server, scope, id),
+        Meant::Service(service) => Ok(json(&standing(&image, service, server.plane.clock().now()))),
+    }
+}
+
+/// Of a definition, or of what is there already.
+fn explain(server: &Server, scope: &Scope, query: &BTreeMap<&str, &str>) -> Answer {
+    if query.contains_key("task-definition") {
+        return tasks::explain_definition(server, scope, query);
+    }
+    let image = server.plane.image();
+    match meant(&image, scope, query)? {
+        Meant::Task(id) => tasks::explain_task(server, scope, id),
+        Meant::Service(service) => Ok(json(&standing(&image, service, server.plane.clock().now()))),
+    }
 }
 
 /// A task of the caller's account by its id or one end of it.

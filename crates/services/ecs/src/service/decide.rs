@@ -57,7 +57,7 @@ fn starts(situation: &Situation) -> Starts {
     Starts { current, restored: lost(situation).min(room - current) }
 }
 
-fn missing(situation: &Situation) -> usize {
+pub fn missing(situation: &Situation) -> usize {
     situation.desired.saturating_sub(situation.counted().count())
 }
 

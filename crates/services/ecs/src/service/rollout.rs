@@ -166,7 +166,7 @@ fn steadiness(situation: &Situation) -> Option<Action> {
     }
 }
 
-fn is_steady(situation: &Situation) -> bool {
+pub fn is_steady(situation: &Situation) -> bool {
     situation.service.status == Status::Active
         && situation.primary().is_some_and(|primary| primary.rollout == Rollout::Completed)
         && situation.members.iter().all(|member| situation.is_current(member) && member.is_healthy())

@@ -178,6 +178,15 @@ fn spread() -> Vec<Strategy> {
     vec![Strategy::Spread(Field::Attribute(ZONE.to_owned())), Strategy::Spread(Field::Instance)]
 }
 
+/// What the next task of the PRIMARY deployment asks of placement.
+pub fn asked(image: &Image, service: &Service, now: Time) -> Option<(Launch, Share, Request)> {
+    let (deployment, cluster) = service.primary().zip(situation::cluster_of(image, service))?;
+    let launch = launch(image, service, deployment, cluster).ok()?;
+    let share = shares(image, service, deployment, cluster, 1, now).ok()?.into_iter().next()?;
+    let request = placement_request(&launch, &share, service).ok()?;
+    Some((launch, share, request))
+}
+
 /// What a daemon asks of an instance.
 pub fn daemon_request(image: &Image, service: &Service) -> Option<Request> {
     let cluster = situation::cluster_of(image, service)?;

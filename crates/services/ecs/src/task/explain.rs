@@ -79,15 +79,20 @@ pub fn definition_in(image: &Image, scope: &Scope, question: Question<'_>) -> Re
     let launch = Launch::new(image, cluster, question.task_definition, ask)?;
     launch.check(&share)?;
     let request = placement_request(&launch, &share)?;
-    Ok(Explanation {
-        task_definition_arn: task_definition::arn(scope, &launch.definition.family, launch.definition.revision),
-        cluster_arn: cluster::arn(scope, &cluster.name),
+    Ok(explanation(image, cluster, &launch, &share, &request))
+}
+
+/// One task of what is to be launched.
+pub fn explanation(image: &Image, cluster: &Cluster, launch: &Launch, share: &Share, request: &Request) -> Explanation {
+    Explanation {
+        task_definition_arn: task_definition::arn(&cluster.scope, &launch.definition.family, launch.definition.revision),
+        cluster_arn: cluster::arn(&cluster.scope, &cluster.name),
         launch_type: share.launch_type.to_string(),
         cpu_units: request.claim.cpu_units,
         memory_mib: request.claim.memory_mib,
         placed_on: None,
-        nodes: if share.is_fargate() { nodes(image, &request) } else { instances(image, cluster, &share, &request) },
-    })
+        nodes: if share.is_fargate() { nodes(image, request) } else { instances(image, cluster, share, request) },
+    }
 }
 
 fn any_subnet() -> api::NetworkConfiguration {
