@@ -83,6 +83,10 @@ pub enum Event {
     Silence {
         node: NodeId,
     },
+    /// If it is of no cluster any more.
+    Register {
+        node: NodeId,
+    },
     PlaneDiskFreed,
     NodeDiskFreed {
         node: NodeId,
@@ -220,6 +224,7 @@ impl World {
             Event::NodeComes => self.node_comes(0),
             Event::Connect { node } => self.connect(&node),
             Event::Silence { node } => self.notice(&node),
+            Event::Register { node } => self.register(&node),
             Event::PlaneDiskFreed => {
                 self.stage.say("plane", "its disk has room again");
                 self.plane.fill_disk(false);

@@ -104,15 +104,20 @@ impl World {
         let nodes: Vec<NodeId> = self.nodes.keys().cloned().collect();
         for node in nodes {
             self.on_node(&node, |node, _| node.disk.is_full = false);
-            // As an operator would do whose instance was deregistered.
-            let is_registered = self.plane.image().is_some_and(|image| image.by::<ContainerInstance>("node", &node).count() > 0);
-            if !is_registered {
-                self.agent_crashes(&node, 0);
-            }
             self.stage.plan(1_000, Event::NodeUp { node: node.clone() });
-            self.stage.plan(2_000, Event::Connect { node });
+            self.stage.plan(2_000, Event::Connect { node: node.clone() });
+            // What was asked for before the calm is done by then.
+            self.stage.plan(5_000, Event::Register { node });
         }
         self.stage.plan(3_000, Event::Call);
+    }
+
+    /// As an operator would do whose instance was deregistered.
+    pub(super) fn register(&mut self, node: &NodeId) {
+        let is_registered = self.plane.image().is_some_and(|image| image.by::<ContainerInstance>("node", node).count() > 0);
+        if !is_registered {
+            self.agent_crashes(node, 0);
+        }
     }
 
     fn stop_all(&mut self) -> Result<(), Violation> {

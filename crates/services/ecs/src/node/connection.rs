@@ -2,7 +2,7 @@
 
 use super::{Node, freed};
 use crate::cluster;
-use crate::container_instance::ContainerInstance;
+use crate::container_instance::{self, ContainerInstance};
 use base::Scope;
 use kernel::Call;
 use std::collections::BTreeMap;
@@ -36,11 +36,12 @@ fn register(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
     cluster::ensure(tx, &scope, cluster);
     if let Some(known) = registration(tx, facts, &scope, cluster) {
         if known.auto_scaling_group != facts.auto_scaling_group {
-            tx.put(ContainerInstance { auto_scaling_group: facts.auto_scaling_group.clone(), ..known });
+            let renewed = ContainerInstance { auto_scaling_group: facts.auto_scaling_group.clone(), ..known };
+            container_instance::put(call, tx, renewed);
         }
         return;
     }
-    tx.put(ContainerInstance {
+    let instance = ContainerInstance {
         scope,
         cluster: cluster.to_owned(),
         id: call.rng.hex32(),
@@ -50,7 +51,8 @@ fn register(call: &mut Call, tx: &mut Tx, facts: &NodeFacts) {
         custom_attributes: BTreeMap::new(),
         tags: Vec::new(),
         registered_at: call.now,
-    });
+    };
+    container_instance::put(call, tx, instance);
 }
 
 fn registration(image: &Image, facts: &NodeFacts, scope: &Scope, cluster: &str) -> Option<ContainerInstance> {

@@ -1,5 +1,6 @@
 //! Whole lives of services, through the operations and honest or broken nodes.
 
+use crate::container_instance::ContainerInstance;
 use crate::task::Task;
 use crate::testing::{Plane, facts, obedient, scope, status};
 use expect_test::expect;
@@ -345,6 +346,29 @@ fn later_tasks_of_a_deployment_run_the_image_of_its_first_one() {
     plane.ok("UpdateService", json!({ "service": "web", "forceNewDeployment": true }));
     live(&mut plane, resolved("sha256:two"));
     assert_eq!(images(&mut plane), ["b", "b"]);
+}
+
+/// Found by the simulator: its agent had come back before anybody saw that it was away, and so nothing seemed to be new.
+#[test]
+fn an_instance_that_is_registered_again_is_a_place_for_who_waits_for_one() {
+    let mut plane = plane();
+    for node in ["n1", "n2"] {
+        deregister(&mut plane, node);
+    }
+    create(&mut plane, json!({ "desiredCount": 1 }));
+    plane.pass(Duration::from_secs(1));
+    assert_eq!(describe(&mut plane)["pendingCount"], 0);
+    plane.join(facts("n1"));
+    plane.pass(Duration::from_secs(1));
+    assert_eq!(describe(&mut plane)["pendingCount"], 1);
+}
+
+fn deregister(plane: &mut Plane, node: &str) {
+    let instances = plane.core.image().by::<ContainerInstance>("node", node);
+    let ids: Vec<String> = instances.map(|instance| instance.id.clone()).collect();
+    for id in ids {
+        plane.ok("DeregisterContainerInstance", json!({ "containerInstance": id, "force": true }));
+    }
 }
 
 #[test]
