@@ -9,3 +9,4 @@ mod pinning;
 mod reach;
 mod scheduling;
 mod unhealthy;
+mod waiting;

@@ -55,7 +55,7 @@ fn deleted(situation: &Situation) -> Option<Wait> {
 
 fn failed(situation: &Situation) -> Option<Wait> {
     let primary = situation.primary().filter(|primary| primary.rollout == Rollout::Failed)?;
-    Some(wait("FAILED", format!("{} Only another deployment starts tasks again.", primary.reason)))
+    Some(wait("FAILED", format!("{} It starts no more tasks.", primary.reason)))
 }
 
 fn throttled(situation: &Situation) -> Option<Wait> {
@@ -116,8 +116,11 @@ fn older(situation: &Situation) -> Option<Wait> {
     Some(wait("OLDER TASKS", detail))
 }
 
-/// Tasks that would go if they might.
+/// Tasks that would go if they might. Those of a deleted service may.
 fn protected(situation: &Situation) -> Option<Wait> {
+    if situation.service.status != Status::Active {
+        return None;
+    }
     let is_surplus = situation.live().count() > situation.desired;
     let is_kept = |member: &Member| member.is_protected() && (is_surplus || !situation.is_current(member));
     let kept = some(situation, is_kept)?;

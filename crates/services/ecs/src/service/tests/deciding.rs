@@ -35,7 +35,7 @@ fn has_word(wants: &str, word: &str) -> bool {
     wants.split_whitespace().any(|each| each == word)
 }
 
-fn service(wants: &str) -> Service {
+pub fn service(wants: &str) -> Service {
     let breaker = api::DeploymentCircuitBreaker {
         enable: Some(has_word(wants, "breaker") || has_word(wants, "rollback")),
         rollback: Some(has_word(wants, "rollback")),
@@ -93,7 +93,7 @@ fn deployment(wants: &str, word: &str) -> Option<Deployment> {
     Some(Deployment { healthy_at, desired, ..deployment })
 }
 
-fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situation<'a> {
+pub fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situation<'a> {
     let members: Vec<Member> = has.split_whitespace().map(|word| member(service, word)).collect();
     let on = wants.split_whitespace().find_map(|word| word.strip_prefix("on="));
     let instances: Vec<&str> = on.map(|list| list.split(',').filter(|id| !id.is_empty()).collect()).unwrap_or_default();
