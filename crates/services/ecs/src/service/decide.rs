@@ -70,16 +70,20 @@ fn held_back(situation: &Situation, primary: &Deployment) -> usize {
 /// Tasks of an older revision that are to be replaced by their like: while a new one is on its way the floor must hold
 /// without it, and where it has failed the older one is what there is.
 fn lost(situation: &Situation) -> usize {
-    let (Some(primary), Some(source)) = (situation.primary(), source(situation)) else { return 0 };
-    let wanted = match primary.rollout {
-        Rollout::Completed => return 0,
-        Rollout::InProgress => situation.floor.min(situation.service.deployments[source].desired as usize),
-        Rollout::Failed => situation.desired,
-    };
+    let Some(source) = source(situation) else { return 0 };
     if !situation.may_start(&situation.service.deployments[source]) || situation.is_waiting_for_place() {
         return 0;
     }
-    wanted.saturating_sub(standing(situation))
+    to_stand(situation, source).saturating_sub(standing(situation))
+}
+
+/// How many tasks are to hold the floor, if need be of the older revision.
+fn to_stand(situation: &Situation, source: usize) -> usize {
+    match situation.primary().map_or(Rollout::Completed, |primary| primary.rollout) {
+        Rollout::Completed => 0,
+        Rollout::InProgress => situation.floor.min(situation.service.deployments[source].desired as usize),
+        Rollout::Failed => situation.desired,
+    }
 }
 
 /// What holds the floor: healthy tasks of the new revision, and those of older ones that may stay.
@@ -92,12 +96,9 @@ fn may_stay(member: &Member) -> bool {
     member.deployment != Some(0) && !member.is_draining && !member.is_unhealthy()
 }
 
-/// How many older tasks may make place without being started again for the floor's sake: the two would go on for ever.
+/// How many older tasks may be stopped without being started again for the floor's sake: the two would go on for ever.
 fn dispensable(situation: &Situation) -> usize {
-    match source(situation) {
-        Some(at) => standing(situation).saturating_sub(situation.floor.min(situation.service.deployments[at].desired as usize)),
-        None => usize::MAX,
-    }
+    source(situation).map_or(usize::MAX, |source| standing(situation).saturating_sub(to_stand(situation, source)))
 }
 
 /// The newest deployment before the PRIMARY one that was completed, unless all of its tasks are gone for good.
@@ -144,7 +145,7 @@ impl<'s, 'a> Stopping<'s, 'a> {
         let mut dispensable = dispensable(situation);
         for member in stops(out.into_iter(), situation.live(), &situation.emptying) {
             let is_surplus = surplus > 0;
-            if !is_surplus && may_stay(member) && dispensable == 0 {
+            if may_stay(member) && dispensable == 0 {
                 continue;
             }
             let is_over = !is_surplus && (places == 0 || !self.may_make_place(member));
