@@ -117,12 +117,12 @@ impl Core {
         let before = self.image.clone();
         let kept = self.commit(tx);
         self.again_at = kept.is_err().then_some(now + TRY_AGAIN);
+        if kept.is_ok() {
+            self.words.kept();
+        }
         let outcome = Outcome { assigns: self.assigns(&before, kept.as_deref().unwrap_or_default()), changes: vec![] };
         match kept {
-            Ok(changes) => {
-                self.words.kept();
-                (Outcome { changes, ..outcome }, settles, Ok(()))
-            }
+            Ok(changes) => (Outcome { changes, ..outcome }, settles, Ok(())),
             Err(error) => (outcome, settles, Err(error)),
         }
     }
@@ -148,7 +148,11 @@ impl Core {
     fn assigns(&mut self, before: &Image, changes: &[Change]) -> Vec<(NodeId, Assign)> {
         let Some(workloads) = self.workloads else { return Vec::new() };
         let mut assigns = self.dispatcher.changed(&workloads, before, &self.image, changes);
-        for node in std::mem::take(&mut self.joining) {
+        // Rows that do not know of a node's end yet still give it what ended: it would begin that again.
+        let joining = std::mem::take(&mut self.joining).into_iter();
+        let (waiting, joining) = joining.partition::<Vec<NodeId>, _>(|node| self.words.tell_the_end_of(node));
+        self.joining = waiting;
+        for node in joining {
             let assign = self.dispatcher.joined(&workloads, &self.image, &node);
             assigns.push((node, assign));
         }

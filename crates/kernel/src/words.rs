@@ -50,6 +50,11 @@ impl Words {
         self.0.clear();
     }
 
+    /// It is not kept yet.
+    pub fn tell_the_end_of(&self, node: &NodeId) -> bool {
+        self.0.iter().any(|(who, word)| who == node && matches!(word, Word::Gone))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

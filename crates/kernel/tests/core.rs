@@ -242,6 +242,26 @@ fn who_says_hello_is_told_its_set_even_if_nothing_can_be_kept() {
     assert_eq!(group(&mut core, 1_000, &[]).0.assigns.len(), 0);
 }
 
+/// Rows still give it what ended with it, and it would begin that again.
+#[test]
+fn who_comes_back_is_told_its_set_once_its_end_is_kept() {
+    let disk = Mem::new();
+    let mut core = open(&disk);
+    core.hear("n".into(), Word::Gone);
+    core.hear("n".into(), Word::Joined(NodeFacts { id: "n".into(), ..NodeFacts::default() }));
+    core.hear("m".into(), Word::Joined(NodeFacts { id: "m".into(), ..NodeFacts::default() }));
+    let told = |core: &mut Core, now| {
+        let (outcome, _) = group(core, now, &[]);
+        outcome.assigns.into_iter().map(|(node, _)| node).collect::<Vec<_>>()
+    };
+    disk.fail_next();
+    assert_eq!(told(&mut core, 0), ["m"]);
+    disk.fail_next();
+    assert!(told(&mut core, 1_000).is_empty());
+    assert_eq!(told(&mut core, 2_000), ["n"]);
+    assert!(told(&mut core, 3_000).is_empty());
+}
+
 #[test]
 fn nobody_is_connected_to_a_plane_that_has_just_started() {
     let disk = Mem::new();
