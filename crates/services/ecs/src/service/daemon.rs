@@ -1,12 +1,11 @@
 //! DAEMON services: one task on every ACTIVE instance that meets their constraints, and on no other. Pure.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
 
-use super::Service;
 use super::choose::stops;
 use super::members::Member;
-use super::reconcile::{Action, Stop};
+use super::reconcile::{Action, Stop, Why};
 use super::situation::Situation;
-use super::{decide, start};
+use super::{Service, Status, decide, start};
 use crate::container_instance::{self, ContainerInstance};
 use crate::placement::{fit, fleet};
 use crate::task::Task;
@@ -78,10 +77,17 @@ fn stops_of(situation: &Situation) -> Vec<Stop> {
         if must || may {
             healthy_left -= usize::from(member.is_healthy());
             *crowd -= 1;
-            chosen.push(Stop::of(member, decide::why(member)));
+            chosen.push(Stop::of(member, why(situation, member)));
         }
     }
     chosen
+}
+
+fn why(situation: &Situation, member: &Member) -> Why {
+    match decide::why(member) {
+        Why::Scaling if situation.service.status == Status::Active && must_go(situation, member) => Why::Misplaced,
+        why => why,
+    }
 }
 
 /// Not where it may be.

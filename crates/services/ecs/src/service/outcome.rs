@@ -1,8 +1,9 @@
 //! What a verdict about a deployment, or about the service, writes.
 
-use super::events::{Events, say};
+use super::events::{Events, UNBALANCED, say};
 use super::reconcile::Cause;
 use super::{Complaint, Deployment, Rollout, Service, Status, rebalance, revised, rollout};
+use crate::capacity_provider;
 use crate::service_deployment::{self, ServiceDeployment};
 use crate::service_revision::{self, ServiceRevision};
 use crate::state_events::{self, ServiceAction};
@@ -121,6 +122,8 @@ pub fn steady(call: &mut Call, tx: &mut Tx, mut service: Service) {
     service.steady_since = service.steady_since.or(Some(call.now));
     if let Some(sentence) = rebalance::balanced(tx, &service) {
         say(call, tx, &service, &sentence);
+        let balanced = state_events::Action::RebalancingCompleted;
+        state_events::service_action(call, tx, (&service).into(), balanced, &ServiceAction::default());
     }
     (service.steady_said_at, service.complaint, service.unplaced) = (Some(call.now), None, None);
     service.unhealthy_gone = 0;
@@ -128,6 +131,18 @@ pub fn steady(call: &mut Call, tx: &mut Tx, mut service: Service) {
     say(call, tx, &service, "has reached a steady state.");
     let steady = state_events::Action::SteadyState;
     state_events::service_action(call, tx, (&service).into(), steady, &ServiceAction::default());
+    tell_providers(call, tx, &service);
+}
+
+fn tell_providers(call: &mut Call, tx: &mut Tx, service: &Service) {
+    let names = service.spec.capacity_provider_strategy.iter().flatten().filter_map(|item| item.capacity_provider.as_ref());
+    let capacity_provider_arns: Vec<String> = names.map(|name| capacity_provider::provider_arn(&service.scope, name)).collect();
+    if capacity_provider_arns.is_empty() {
+        return;
+    }
+    let steady = state_events::Action::CapacityProviderSteadyState;
+    let more = ServiceAction { capacity_provider_arns, ..ServiceAction::default() };
+    state_events::service_action(call, tx, service.into(), steady, &more);
 }
 
 pub fn unsteady(tx: &mut Tx, mut service: Service) {
@@ -154,6 +169,10 @@ pub fn end(call: &mut Call, tx: &mut Tx, mut service: Service) {
 
 pub fn complain(call: &mut Call, tx: &mut Tx, mut service: Service, sentence: String) {
     say(call, tx, &service, &sentence);
+    if sentence.starts_with(UNBALANCED) {
+        let started = state_events::Action::RebalancingStarted;
+        state_events::service_action(call, tx, (&service).into(), started, &ServiceAction::default());
+    }
     service.complaint = Some(Complaint { cause: sentence, said_at: call.now });
     tx.put(service);
 }

@@ -82,6 +82,8 @@ pub enum Why {
     Scaling,
     Unhealthy,
     Draining,
+    /// A daemon's, whose instance does not meet the service's constraints any more.
+    Misplaced,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -48,6 +48,8 @@ pub fn rebalance(call: &mut Call, tx: &mut Tx, service: Service, deployment: &st
         Ok(Some(task)) => {
             let sentence = format!("has started 1 tasks in {zone} to AZ Rebalance: (task {}).", task.id);
             say(call, tx, &service, &sentence);
+            let started = state_events::Action::TasksStarted;
+            state_events::service_action(call, tx, (&service).into(), started, &ServiceAction::default());
         }
         // Again when capacity grows.
         Ok(None) | Err(_) => wait_for_capacity(call, tx, service),

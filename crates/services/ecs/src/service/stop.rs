@@ -3,6 +3,7 @@
 use super::events::{say, tasks};
 use super::reconcile::{Ended, Stop, Why};
 use super::{Complaint, Service, throttle, unhealthy};
+use crate::container_instance::{self, ContainerInstance};
 use crate::state_events::{self, ServiceAction};
 use crate::task::{self, Task};
 use api_ecs::TaskStopCode;
@@ -15,10 +16,11 @@ const IMPAIRED: &str = "is unable to consistently start tasks successfully.";
 const DRAINING: &str = "Task stopped because its container instance is in DRAINING state";
 
 pub fn stop(call: &mut Call, tx: &mut Tx, service: &Service, stops: Vec<Stop>) {
+    tell_misplaced(call, tx, service, &stops);
     let deployment = service.primary().map(super::Deployment::name).unwrap_or_default();
     for stop in &stops {
         let reason = match stop.why {
-            Why::Scaling => format!("Scaling activity initiated by (deployment {deployment})"),
+            Why::Scaling | Why::Misplaced => format!("Scaling activity initiated by (deployment {deployment})"),
             Why::Unhealthy => UNHEALTHY.to_owned(),
             Why::Draining => DRAINING.to_owned(),
         };
@@ -38,6 +40,22 @@ pub fn stop(call: &mut Call, tx: &mut Tx, service: &Service, stops: Vec<Stop>) {
         say(call, tx, service, &format!("stopped {} pending tasks.", pending.len()));
     }
     state_events::service_action(call, tx, service.into(), state_events::Action::TasksStopped, &ServiceAction::default());
+}
+
+/// Instances that are no more have violated nothing.
+fn tell_misplaced(call: &mut Call, tx: &mut Tx, service: &Service, stops: &[Stop]) {
+    let misplaced = stops.iter().filter(|stop| stop.why == Why::Misplaced);
+    let key = |stop: &Stop| task::key(&service.scope, &service.cluster, &stop.task);
+    let ids = misplaced.filter_map(|stop| tx.get::<Task>(key(stop).as_str())?.container_instance.as_deref());
+    let instances = ids.map(|id| container_instance::key(&service.scope, &service.cluster, id));
+    let instances = instances.filter_map(|key| tx.get::<ContainerInstance>(key.as_str()));
+    let container_instance_arns: Vec<String> = instances.map(ContainerInstance::arn).collect();
+    if container_instance_arns.is_empty() {
+        return;
+    }
+    let violated = state_events::Action::DaemonPlacementConstraintViolated;
+    let more = ServiceAction { container_instance_arns, ..ServiceAction::default() };
+    state_events::service_action(call, tx, service.into(), violated, &more);
 }
 
 fn end(call: &mut Call, tx: &mut Tx, service: &Service, id: &str, reason: String) {

@@ -1,5 +1,6 @@
 //! Decisions as data: what a service wants, what it has, and what is done about it.
 
+mod actions;
 mod api;
 mod capacity;
 mod deciding;

@@ -4,7 +4,6 @@
 use super::{Service, Status, check, defaults, deploy, find, unbuilt, view};
 use crate::cluster::{self, Cluster};
 use crate::service_deployment;
-use crate::state_events::{self, Action, Of, ServiceAction};
 use crate::task::launch::startable;
 use crate::task_definition::{self, TaskDefinition};
 use api_ecs as api;
@@ -35,10 +34,6 @@ pub fn update_service(
         let replaced = service.deployments.iter_mut().take(1);
         replaced.for_each(|replaced| replaced.desired = desired(&before));
         deploy(call, tx, &mut service);
-    }
-    if before.desired_count != service.spec.desired_count {
-        let of = Of { scope: &service.scope, cluster: &service.cluster, service_arn: service.arn() };
-        state_events::service_action(call, tx, of, Action::DesiredCountUpdated, &ServiceAction::default());
     }
     let service_view = view::view(&service, tx, true);
     tx.put(service);

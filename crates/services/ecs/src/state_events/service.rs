@@ -1,5 +1,6 @@
 //! What services tell: actions of their scheduler, and how their deployments go.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html
+//! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/track-service-rebalancing.html
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
 
 use super::{Kind, Subject, iso, tell};
@@ -34,7 +35,9 @@ pub enum Action {
     CapacityProviderSteadyState,
     DesiredCountUpdated,
     TasksStopped,
+    TasksStarted,
     RebalancingStarted,
+    RebalancingCompleted,
     RebalancingStopped,
     TaskStartImpaired,
     DiscoveryInstanceUnhealthy,
@@ -61,6 +64,8 @@ impl Action {
             Action::DesiredCountUpdated => ("INFO", "SERVICE_DESIRED_COUNT_UPDATED"),
             Action::TasksStopped => ("INFO", "TASKS_STOPPED"),
             Action::RebalancingStarted => ("INFO", "SERVICE_REBALANCING_STARTED"),
+            Action::TasksStarted => ("INFO", "TASKS_STARTED"),
+            Action::RebalancingCompleted => ("INFO", "SERVICE_REBALANCING_COMPLETED"),
             Action::RebalancingStopped => ("INFO", "SERVICE_REBALANCING_STOPPED"),
             Action::TaskStartImpaired => ("WARN", "SERVICE_TASK_START_IMPAIRED"),
             Action::DiscoveryInstanceUnhealthy => ("WARN", "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY"),

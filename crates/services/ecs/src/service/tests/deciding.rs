@@ -350,7 +350,7 @@ fn a_deleted_service_ends_with_its_last_task() {
 fn a_daemon_is_once_on_every_instance() {
     check("on=i1,i2 min=0 max=100 v1=progress", "", expect!["start v1 on i1 and i2"]);
     check("on=i1,i2 min=0 max=100 v1=progress", "a:v1:H@z/i1 b:v1:X@z/i2", expect!["rest"]);
-    check("on=i1 min=0 max=100 v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop b (Scaling)"]);
+    check("on=i1 min=0 max=100 v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop b (Misplaced)"]);
     check("on=i1 min=0 max=100 v1=done", "a:v1:H@z/i1 b:v1:H@z/i1", expect!["stop a (Scaling)"]);
     check("on=i1,i2 min=0 max=100 v2=progress v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop a (Scaling); stop b (Scaling)"]);
     check("on=i1,i2 min=50 max=100 v2=progress v1=done", "a:v1:H@z/i1 b:v1:H@z/i2", expect!["stop a (Scaling)"]);
