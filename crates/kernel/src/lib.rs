@@ -9,6 +9,8 @@ pub mod page;
 pub mod plane;
 pub mod reconcile;
 pub mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod words;
 pub mod workloads;
 

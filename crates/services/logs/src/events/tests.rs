@@ -1,5 +1,6 @@
-use crate::testing::Plane;
+use crate::testing;
 use expect_test::{Expect, expect};
+use kernel::testing::Plane;
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -7,7 +8,7 @@ const HOUR: i64 = 60 * 60 * 1000;
 
 /// A group `g` with the streams `a` and `b`.
 fn plane() -> Plane {
-    let mut plane = Plane::new();
+    let mut plane = testing::plane();
     plane.ok("CreateLogGroup", json!({"logGroupName": "g"}));
     for stream in ["a", "b"] {
         plane.ok("CreateLogStream", json!({"logGroupName": "g", "logStreamName": stream}));

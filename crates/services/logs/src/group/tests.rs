@@ -1,5 +1,6 @@
-use crate::testing::Plane;
+use crate::testing::plane;
 use expect_test::{Expect, expect};
+use kernel::testing::Plane;
 use serde_json::{Value, json};
 
 fn check(plane: &mut Plane, operation: &str, body: Value, expected: Expect) {
@@ -8,7 +9,7 @@ fn check(plane: &mut Plane, operation: &str, body: Value, expected: Expect) {
 
 #[test]
 fn a_group_is_made_described_and_deleted_once() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     let named = json!({"logGroupName": "/ecs/web"});
     check(&mut plane, "CreateLogGroup", named.clone(), expect!["{}"]);
     check(
@@ -45,7 +46,7 @@ fn a_group_is_made_described_and_deleted_once() {
 
 #[test]
 fn a_protected_group_is_not_deleted() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     plane.ok("CreateLogGroup", json!({"logGroupName": "g", "deletionProtectionEnabled": true}));
     check(
         &mut plane,
@@ -59,7 +60,7 @@ fn a_protected_group_is_not_deleted() {
 
 #[test]
 fn retention_is_one_of_the_periods() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     plane.ok("CreateLogGroup", json!({"logGroupName": "g"}));
     let days = |days: i32| json!({"logGroupName": "g", "retentionInDays": days});
     let shown = |plane: &mut Plane| plane.ok("DescribeLogGroups", json!({}))["logGroups"][0]["retentionInDays"].clone();
@@ -85,7 +86,7 @@ fn retention_is_one_of_the_periods() {
 
 #[test]
 fn groups_are_found_by_prefix_or_part_of_the_name_and_paged() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     for name in ["/ecs/a", "/ecs/b", "/Web/a", "other"] {
         plane.ok("CreateLogGroup", json!({"logGroupName": name}));
     }
@@ -125,7 +126,7 @@ fn groups_are_found_by_prefix_or_part_of_the_name_and_paged() {
 
 #[test]
 fn a_group_is_tagged_by_its_arn_and_by_its_name() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     plane.ok("CreateLogGroup", json!({"logGroupName": "g", "tags": {"a": "1"}}));
     let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g";
     plane.ok("TagResource", json!({"resourceArn": arn, "tags": {"b": "2"}}));

@@ -1,5 +1,6 @@
-use crate::testing::Plane;
+use crate::testing::plane;
 use expect_test::{Expect, expect};
+use kernel::testing::Plane;
 use serde_json::{Value, json};
 
 fn check(plane: &mut Plane, operation: &str, body: Value, expected: Expect) {
@@ -12,7 +13,7 @@ fn named(stream: &str) -> Value {
 
 #[test]
 fn a_stream_is_made_described_and_deleted_once() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     check(
         &mut plane,
         "CreateLogStream",
@@ -60,7 +61,7 @@ fn a_stream_is_made_described_and_deleted_once() {
 
 #[test]
 fn streams_are_listed_by_prefix_in_either_order_and_go_with_their_group() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     for group in ["g", "ga"] {
         plane.ok("CreateLogGroup", json!({"logGroupName": group}));
         for stream in ["a", "b", "bc"] {

@@ -1,6 +1,6 @@
 //! GetSecretValue and BatchGetSecretValue.
 
-use super::value::{self, Plain};
+use super::value;
 use super::{CURRENT, Secret, Version, find_live, list};
 use api_secretsmanager as api;
 use api_secretsmanager::Error;
@@ -102,7 +102,7 @@ pub fn batch_get_secret_value(
 fn entry(seal: &Key, call: &Call, image: &Image, id: &str) -> Result<api::SecretValueEntry, Error> {
     let secret = find_live(image, &call.scope, &Some(id.to_owned()))?;
     let version = version(secret, None, None)?;
-    let (text, binary) = Plain::split(value::open(seal, secret, &version.id, &version.value)?);
+    let (text, binary) = value::open(seal, secret, &version.id, &version.value)?.split();
     Ok(api::SecretValueEntry {
         arn: Some(secret.arn()),
         name: Some(secret.name.clone()),

@@ -1,6 +1,8 @@
-use crate::testing::Plane;
+use super::Secret;
+use crate::testing::{key, plane};
 use crate::{Reference, Unresolved};
 use expect_test::{Expect, expect};
+use kernel::testing::{Plane, scope};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "11111111-1111-1111-1111-111111111111";
@@ -37,7 +39,7 @@ fn stages(plane: &mut Plane, name: &str) -> String {
 
 #[test]
 fn a_secret_is_made_once_and_read_by_name_and_arn() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     let body = json!({"Name": "app/db", "SecretString": "hunter2", "ClientRequestToken": TOKEN, "Description": "d"});
     let made = plane.ok("CreateSecret", body.clone());
     let arn = made["ARN"].as_str().unwrap();
@@ -63,12 +65,12 @@ fn a_secret_is_made_once_and_read_by_name_and_arn() {
     assert!(plane.call("GetSecretValue", json!({"SecretId": of_another_account})).starts_with("ResourceNotFoundException"));
     let described = plane.ok("DescribeSecret", json!({"SecretId": "app/db"}));
     assert_eq!(described["VersionIdsToStages"], json!({TOKEN: ["AWSCURRENT"]}));
-    assert!(!plane.dump().contains("hunter2"));
+    assert!(!plane.dump::<Secret>().contains("hunter2"));
 }
 
 #[test]
 fn bytes_are_given_back_and_both_kinds_at_once_are_refused() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     plane.ok("CreateSecret", json!({"Name": "b", "SecretBinary": "AAEC/w=="}));
     let value = plane.ok("GetSecretValue", json!({"SecretId": "b"}));
     assert_eq!((&value["SecretBinary"], &value["SecretString"]), (&json!("AAEC/w=="), &Value::Null));
@@ -99,7 +101,7 @@ fn bytes_are_given_back_and_both_kinds_at_once_are_refused() {
 
 #[test]
 fn a_new_value_becomes_current_and_the_last_one_previous() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     make(&mut plane, "s", "v1");
     assert_eq!(put(&mut plane, "s", 2, Value::Null), json!(["AWSCURRENT"]));
     assert_eq!(put(&mut plane, "s", 2, Value::Null), json!(["AWSCURRENT"]));
@@ -131,7 +133,7 @@ fn a_new_value_becomes_current_and_the_last_one_previous() {
 
 #[test]
 fn stages_move_between_versions() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     make(&mut plane, "s", "v1");
     put(&mut plane, "s", 2, json!(["AWSPENDING"]));
     let rest = |rest: Value| {
@@ -164,7 +166,7 @@ fn stages_move_between_versions() {
 
 #[test]
 fn a_deleted_secret_can_be_restored_until_its_window_is_over() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     make(&mut plane, "s", "v1");
     let named = json!({"SecretId": "s"});
     check(
@@ -208,7 +210,7 @@ fn a_deleted_secret_can_be_restored_until_its_window_is_over() {
 
 #[test]
 fn secrets_are_listed_by_filters_and_in_pages() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     for name in ["prod/a", "prod/b", "test/a"] {
         let tags = json!([{"Key": "team", "Value": name}]);
         plane.ok("CreateSecret", json!({"Name": name, "SecretString": "v", "Description": format!("for {name}"), "Tags": tags}));
@@ -243,7 +245,7 @@ fn secrets_are_listed_by_filters_and_in_pages() {
 
 #[test]
 fn policies_and_tags_are_kept() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     make(&mut plane, "s", "v");
     plane.ok("PutResourcePolicy", json!({"SecretId": "s", "ResourcePolicy": "{}"}));
     assert_eq!(plane.ok("GetResourcePolicy", json!({"SecretId": "s"}))["ResourcePolicy"], "{}");
@@ -256,7 +258,7 @@ fn policies_and_tags_are_kept() {
 
 #[test]
 fn a_password_has_of_each_kind_and_nothing_that_is_excluded() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     let mut drawn = |body: Value| plane.ok("GetRandomPassword", body)["RandomPassword"].as_str().unwrap().to_owned();
     assert_eq!(drawn(json!({})).len(), 32);
     let four = drawn(json!({"PasswordLength": 4}));
@@ -291,12 +293,11 @@ fn a_reference_names_member_stage_and_version() {
 
 #[test]
 fn a_reference_is_resolved_to_text_or_to_a_member_of_a_json_object() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     let arn = make(&mut plane, "s", r#"{"user":"u","port":5432}"#);
     plane.ok("CreateSecret", json!({"Name": "text", "SecretString": "t"}));
-    let scope = base::Scope::new("123456789012", "us-east-1");
     let text = arn.replace(&arn[arn.rfind(":s-").unwrap()..], ":text");
-    let resolve = |reference: &str| plane.with(|key, image| crate::resolve(key, image, &scope, &reference.parse().unwrap()));
+    let resolve = |reference: &str| crate::resolve(&key(), plane.image(), &scope(), &reference.parse().unwrap());
     assert_eq!(resolve(&arn).unwrap(), r#"{"user":"u","port":5432}"#);
     assert_eq!(resolve(&format!("{arn}:user::")).unwrap(), "u");
     assert_eq!(resolve(&format!("{arn}:port")).unwrap(), "5432");

@@ -1,5 +1,7 @@
-use crate::testing::Plane;
+use super::Parameter;
+use crate::testing::plane;
 use expect_test::{Expect, expect};
+use kernel::testing::Plane;
 use serde_json::{Value, json};
 
 fn check(plane: &mut Plane, operation: &str, body: Value, expected: Expect) {
@@ -18,7 +20,7 @@ fn value(plane: &mut Plane, name: &str) -> String {
 
 #[test]
 fn a_parameter_is_made_overwritten_and_deleted() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     let body = json!({"Name": "/app/url", "Value": "one", "Type": "String", "Description": "where"});
     check(&mut plane, "PutParameter", body.clone(), expect![[r#"{"Version":1,"Tier":"Standard"}"#]]);
     check(
@@ -69,19 +71,19 @@ fn a_parameter_is_made_overwritten_and_deleted() {
 
 #[test]
 fn a_secure_string_is_shown_to_those_who_ask_for_it_to_be_decrypted() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     plane.ok("PutParameter", json!({"Name": "pw", "Value": "hunter2", "Type": "SecureString"}));
     let sealed = plane.ok("GetParameter", json!({"Name": "pw"}))["Parameter"]["Value"].as_str().unwrap().to_owned();
     assert!(!sealed.contains("hunter2") && sealed.len() > 30, "{sealed}");
     assert_eq!(value(&mut plane, "pw"), "hunter2");
     let described = plane.ok("DescribeParameters", json!({}));
     assert_eq!(described["Parameters"][0]["KeyId"], "alias/aws/ssm");
-    assert!(!plane.dump().contains("hunter2"));
+    assert!(!plane.dump::<Parameter>().contains("hunter2"));
 }
 
 #[test]
 fn versions_and_labels_select() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     for number in ["one", "two", "three"] {
         put(&mut plane, "/a/b", number);
     }
@@ -128,7 +130,7 @@ fn versions_and_labels_select() {
 
 #[test]
 fn the_oldest_of_a_hundred_versions_goes_unless_it_is_labelled() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     for number in 1..=101 {
         put(&mut plane, "p", &number.to_string());
     }
@@ -147,7 +149,7 @@ fn the_oldest_of_a_hundred_versions_goes_unless_it_is_labelled() {
 
 #[test]
 fn parameters_are_found_below_a_path_and_by_filters() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     for name in ["/a/b", "/a/b/c", "/a/d", "/ab", "e"] {
         put(&mut plane, name, "v");
     }
@@ -197,7 +199,7 @@ fn parameters_are_found_below_a_path_and_by_filters() {
 
 #[test]
 fn what_cannot_be_a_parameter_is_refused_without_its_value() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     put(&mut plane, "there", "v");
     let mut refused = |body: Value| {
         let said = plane.call("PutParameter", body);
@@ -229,7 +231,7 @@ fn what_cannot_be_a_parameter_is_refused_without_its_value() {
 
 #[test]
 fn parameters_are_tagged() {
-    let mut plane = Plane::new();
+    let mut plane = plane();
     put(&mut plane, "p", "v");
     let of = |rest: Value| {
         let mut body = json!({"ResourceType": "Parameter", "ResourceId": "p"});
