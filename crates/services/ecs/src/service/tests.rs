@@ -4,6 +4,7 @@ mod actions;
 mod api;
 mod capacity;
 mod deciding;
+mod ending;
 mod examples;
 mod leaving;
 mod pinning;
