@@ -1,6 +1,6 @@
 //! Every decision of a node: events in, effects out. Level-triggered: an event changes what is known of a task, and from that
 //! alone follows what it wants done next. Knows no I/O, no clock and no AWS; in suggested reading order: `event`, `effect`,
-//! `state`, `settle`, `steps`, `order`, `stop`, `health`, `restart`, `recover`, `memory`, `report`.
+//! `state`, `settle`, `steps`, `order`, `ports`, `stop`, `health`, `restart`, `recover`, `memory`, `report`.
 //!
 //! Three rules hold it together. A generation is durable before anything is done about it. What is in flight counts as
 //! observed. Nothing is done or said before the full inventory is there.
@@ -14,6 +14,7 @@ mod memory;
 mod mutation;
 pub mod network;
 pub mod order;
+mod ports;
 mod recover;
 mod report;
 mod restart;
@@ -52,6 +53,8 @@ pub struct Engine {
     said: Option<u64>,
     essences: BTreeMap<TaskId, Essence>,
     wake_at: Option<Time>,
+    /// For ports that others hold: they look again whatever happens.
+    waiting: BTreeSet<TaskId>,
 }
 
 /// What one event led to, in the order of its effects.
@@ -74,7 +77,8 @@ impl Engine {
     }
 
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Effect> {
-        let touched = self.apply(now, event);
+        let mut touched = self.apply(now, event);
+        touched.append(&mut self.waiting);
         let mut turn = Turn::default();
         for id in touched {
             self.advance(&id, now, &mut turn);
@@ -182,10 +186,14 @@ impl Engine {
     }
 
     fn advance(&mut self, id: &TaskId, now: Time, turn: &mut Turn) {
+        let has_to_wait = ports::are_held(&self.tasks, id) && !mutated(Mutation::PortsNotAwaited);
         let Some(task) = self.tasks.get_mut(id) else { return };
         settle(task, now);
         turn.decided.extend(memory::decided(task));
-        let wanted = steps::want(task, now);
+        let mut wanted = steps::want(task, now);
+        if has_to_wait && wanted.extract_if(.., |effect| ports::are_for(effect)).count() > 0 {
+            self.waiting.insert(id.clone());
+        }
         wanted.iter().for_each(|effect| steps::begin(task, effect, now));
         turn.effects.extend(wanted);
         turn.learned.extend(memory::learned(task));

@@ -41,6 +41,8 @@ mutations! {
     FactsForgotten,
     /// An exit that comes before its start was told is lost.
     EarlyExitLost,
+    /// Ports are taken while they are still held.
+    PortsNotAwaited,
     /// Timeouts of dependencies wake nobody.
     TimeoutsForgotten,
 }

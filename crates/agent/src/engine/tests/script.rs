@@ -48,6 +48,11 @@ fn set(container: &mut ContainerSpec, key: &str, value: &str) {
         "registry" => container.registry_credentials = Some(value.into()),
         "links" => container.links.push(value.into()),
         "from" => container.volumes_from.push(VolumesFrom { container: value.into(), read_only: false }),
+        "port" => {
+            let port = numbers(value)[0] as u16;
+            let (container_port, container_port_end) = (port, port);
+            container.ports.push(PortSpec { container_port, host_port: port, protocol: Protocol::Tcp, container_port_end });
+        }
         "start" => container.start_timeout_s = Some(numbers(value)[0]),
         "stop" => container.stop_timeout_s = Some(numbers(value)[0]),
         "health" => {
@@ -129,6 +134,8 @@ impl Script {
                 self.spec.desired = Desired::Stopped;
                 vec![self.assign(vec![self.spec.clone()])]
             }
+            // Another one like it has its place.
+            ["replace"] => vec![self.assign(vec![TaskSpec { id: "n".into(), ..self.spec.clone() }])],
             ["vanish"] => vec![self.assign(vec![])],
             ["older"] => vec![Event::Assigned(Assign { generation: 0, tasks: vec![] })],
             ["ready"] => self.finish(result, |e| {
@@ -158,6 +165,10 @@ impl Script {
             ["crash"] => {
                 self.engine = Engine::new();
                 vec![Event::Recovered(self.world.inventory())]
+            }
+            ["forget"] => {
+                self.world.memory.clear();
+                vec![]
             }
             // The machine, and it boots again.
             ["die"] => {

@@ -88,7 +88,12 @@ impl Life {
     fn assign_more(&mut self) {
         if self.plane.wanted.len() < 4 {
             self.plane.tasks += 1;
-            let spec = random::task(&mut self.rng, format!("t{}", self.plane.tasks));
+            let mut spec = random::task(&mut self.rng, format!("t{}", self.plane.tasks));
+            if self.rng.chance(30) {
+                // The plane was told that whoever had it is over.
+                self.plane.wanted.retain(|_, task| task.containers.iter().all(|one| one.ports.is_empty()));
+                random::publish(&mut spec);
+            }
             self.plane.wanted.insert(spec.id.clone(), spec);
             self.send();
         }

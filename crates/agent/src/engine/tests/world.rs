@@ -2,7 +2,7 @@
 
 use crate::engine::*;
 use std::collections::BTreeMap;
-use workload::{Address, ContainerSpec, Image};
+use workload::{Address, Binding, ContainerSpec, Image, PortSpec};
 
 #[derive(Default)]
 pub struct World {
@@ -70,7 +70,7 @@ impl World {
             }
             Effect::Attach { task, plug } => {
                 let id = plug.id.clone();
-                Event::Attached { task, id, result: result.map(|()| self.attach(plug)) }
+                Event::Attached { task, id, result: result.and_then(|()| self.attach(plug)) }
             }
             Effect::Pull { task, container } => {
                 let digest = format!("sha256:{container}");
@@ -106,11 +106,16 @@ impl World {
         })
     }
 
-    fn attach(&mut self, plug: Plug) -> Attachment {
+    fn attach(&mut self, plug: Plug) -> Outcome<Attachment> {
+        let others = self.attachments.iter().filter(|(id, _)| **id != plug.id).flat_map(|(_, attachment)| &attachment.bindings);
+        let bindings: Vec<Binding> = plug.ports.iter().map(binding).collect();
+        if others.into_iter().any(|taken| bindings.contains(taken)) {
+            return Err("port is already allocated".to_owned());
+        }
         let address = plug.connected.then(|| Address { ipv4: "10.0.0.2".into(), ..Address::default() });
-        let attachment = Attachment { netns: format!("/ns/{}", plug.id).into(), address, bindings: vec![] };
+        let attachment = Attachment { netns: format!("/ns/{}", plug.id).into(), address, bindings };
         self.attachments.insert(plug.id, attachment.clone());
-        attachment
+        Ok(attachment)
     }
 
     fn start(&mut self, task: &str, container: &str) -> Run {
@@ -151,4 +156,9 @@ impl World {
             attachments: self.attachments.clone().into_iter().collect(),
         }
     }
+}
+
+fn binding(port: &PortSpec) -> Binding {
+    let PortSpec { container_port, host_port, protocol, .. } = *port;
+    Binding { bind_ip: "0.0.0.0".into(), container_port, host_port, protocol }
 }

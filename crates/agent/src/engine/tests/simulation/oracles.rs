@@ -58,6 +58,7 @@ impl Oracles {
     pub fn performed(&mut self, effect: &Effect, world: &World) -> Verdict {
         match effect {
             Effect::Remember { generation, put, .. } => self.remembers(*generation, put, world),
+            Effect::Attach { plug, .. } => is_free(plug, world),
             Effect::Start { container, facts, .. } => self.starts(&facts.spec, container, world),
             Effect::Signal { task, container, signal } => self.signals(task, container, *signal, world),
             Effect::Report(report) => self.reports(report, world),
@@ -178,6 +179,13 @@ impl Oracles {
         let remembered: BTreeSet<_> = world.memory.keys().filter(|id| !wanted.contains_key(*id)).collect();
         rule(remembered.is_empty(), || format!("still remembered: {remembered:?}"))
     }
+}
+
+/// No port is asked for that another one still has.
+fn is_free(plug: &Plug, world: &World) -> Verdict {
+    let has_ports = |attachment: &Attachment| !attachment.bindings.is_empty();
+    let mut others = world.attachments.iter().filter(|(id, attachment)| **id != plug.id && has_ports(attachment));
+    rule(plug.ports.is_empty() || others.next().is_none(), || format!("{} asks for a port that is taken", plug.id))
 }
 
 /// A task that is said to be stopped holds nothing, and an ended container does not run.

@@ -14,6 +14,12 @@ pub fn task(rng: &mut Rng, id: String) -> TaskSpec {
     TaskSpec { id, network_mode, volumes, containers, ..TaskSpec::default() }
 }
 
+/// One port for all that have any: who has it is for the plane to say.
+pub fn publish(task: &mut TaskSpec) {
+    let port = PortSpec { container_port: 80, host_port: 80, protocol: Protocol::Tcp, container_port_end: 80 };
+    task.containers[0].ports.push(port);
+}
+
 /// The order of the definition is not that of the dependencies.
 fn rotate(rng: &mut Rng, containers: &mut [ContainerSpec]) {
     let by = rng.below(containers.len() as u64) as usize;
