@@ -4,11 +4,10 @@
 use crate::node::ledger;
 use crate::task_definition::TaskDefinition;
 use api_ecs as api;
-use base::{Rng, Scope, Time};
+use base::Time;
 use kernel::core::{self, Core, Work};
-use kernel::plane::Who;
-use kernel::service::Prepared;
-use kernel::{Call, Caller, Services, Word};
+pub use kernel::testing::scope;
+use kernel::{Call, Word, testing};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,10 +24,6 @@ pub struct Plane {
     rows: Mem,
     /// Each start draws differently, or a restarted plane would give the same ids again.
     seed: u64,
-}
-
-pub fn scope() -> Scope {
-    Scope::new("123456789012", "us-east-1")
 }
 
 pub fn facts(id: &str) -> NodeFacts {
@@ -49,8 +44,7 @@ pub fn facts(id: &str) -> NodeFacts {
 impl Plane {
     pub fn new() -> Plane {
         let rows = Mem::new();
-        let now = Time(1_700_000_000_000);
-        Plane { core: open(&rows, 7), now, sent: BTreeMap::new(), rows, seed: 7 }
+        Plane { core: testing::open(crate::service(), &rows, 7), now: testing::START, sent: BTreeMap::new(), rows, seed: 7 }
     }
 
     /// One with a node `n1` in the cluster `default`.
@@ -63,29 +57,18 @@ impl Plane {
     /// As after a crash: only rows survive.
     pub fn restart(&mut self) {
         self.seed += 1;
-        self.core = open(&self.rows, self.seed);
+        self.core = testing::open(crate::service(), &self.rows, self.seed);
         self.sent.clear();
         self.group(Vec::new());
     }
 
     /// The answer, or `Code: message`.
     pub fn call(&mut self, operation: &str, body: Value) -> Result<Value, String> {
-        let services = Arc::clone(self.core.services());
-        let service = services.iter().next().expect("there is one service");
-        let prepared = service.prepare(operation, body.to_string().as_bytes()).map_err(|error| error.to_string())?;
-        let encode = match prepared {
-            Prepared::Read(run) => run(&mut who().call(self.now, Rng::from_seed(0)), self.core.image()),
-            Prepared::Write(run) => {
-                let (sender, receiver) = std::sync::mpsc::channel();
-                let answer = move |result| sender.send(result).expect("the test waits");
-                self.group(vec![core::transaction(who(), run, answer)]);
-                receiver.recv().expect("the work is settled")
-            }
-            Prepared::Data(_) | Prepared::Stream(_) => unreachable!("all that ECS keeps is rows"),
-        };
-        let encode = encode.map_err(|error| error.to_string())?;
-        let bytes = encode().map_err(|error| error.to_string())?;
-        Ok(serde_json::from_slice(&bytes).expect("answers are JSON"))
+        let (services, image) = (Arc::clone(self.core.services()), self.core.image().clone());
+        let answer = testing::answer(&services, image, self.now, (operation, &body), |work| {
+            self.group(vec![work]);
+        });
+        answer.map_err(|error| error.to_string())
     }
 
     pub fn ok(&mut self, operation: &str, body: Value) -> Value {
@@ -160,22 +143,11 @@ impl Plane {
 
     /// How many rows changed.
     fn group(&mut self, works: Vec<Work>) -> usize {
-        let (outcome, settles, kept) = self.core.run(self.now, works);
-        settles.into_iter().for_each(|settle| settle(&kept));
-        kept.expect("memory keeps everything");
+        let outcome = testing::group(&mut self.core, self.now, works);
         self.sent.extend(outcome.assigns);
         ledger::audit(self.core.image()).expect("ledgers are the sum of their tasks");
         outcome.changes.len()
     }
-}
-
-fn who() -> Who {
-    Who { scope: scope(), caller: Caller::default(), request_id: String::new() }
-}
-
-fn open(rows: &Mem, seed: u64) -> Core {
-    let services = Arc::new(Services::new(vec![crate::service()]));
-    Core::open(services, Box::new(rows.clone()), Rng::from_seed(seed)).expect("memory can be read")
 }
 
 /// All its containers in the phase that goes with the task's.
