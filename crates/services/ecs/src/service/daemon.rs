@@ -46,7 +46,7 @@ pub fn moves(situation: &Situation) -> Vec<Action> {
 /// Where none is, not even one that is stopping.
 fn starts(situation: &Situation) -> Vec<Action> {
     let Some(primary) = situation.primary().filter(|primary| situation.may_start(primary)) else { return Vec::new() };
-    if situation.is_waiting_for_place() {
+    if situation.is_waiting_for_place(primary) {
         return Vec::new();
     }
     let taken = by_instance(situation.members.iter().filter(|member| !member.is_ended()));

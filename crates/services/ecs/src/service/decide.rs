@@ -52,8 +52,9 @@ fn unhealthy<'a>(situation: &Situation<'a>, deployment: usize) -> impl Iterator<
 fn starts(situation: &Situation) -> Starts {
     let room = situation.ceiling.saturating_sub(situation.present());
     let primary = situation.primary().filter(|primary| situation.may_start(primary));
+    let primary = primary.filter(|primary| !situation.is_waiting_for_place(primary));
     let wanted = primary.map_or(0, |primary| missing(situation).saturating_sub(held_back(situation, primary)));
-    let current = if situation.is_waiting_for_place() { 0 } else { wanted.min(room) };
+    let current = wanted.min(room);
     Starts { current, restored: lost(situation).min(room - current) }
 }
 
@@ -71,7 +72,8 @@ fn held_back(situation: &Situation, primary: &Deployment) -> usize {
 /// without it, and where it has failed the older one is what there is.
 fn lost(situation: &Situation) -> usize {
     let Some(source) = source(situation) else { return 0 };
-    if !situation.may_start(&situation.service.deployments[source]) || situation.is_waiting_for_place() {
+    let deployment = &situation.service.deployments[source];
+    if !situation.may_start(deployment) || situation.is_waiting_for_place(deployment) {
         return 0;
     }
     to_stand(situation, source).saturating_sub(standing(situation))
@@ -110,7 +112,8 @@ fn source(situation: &Situation) -> Option<usize> {
 
 /// Who is stopped, given how many current tasks are being started.
 fn stops_of(situation: &Situation, started: usize) -> Vec<Stop> {
-    let started = if situation.service.unplaced.is_some() { 0 } else { started };
+    let is_unplaced = situation.primary().is_some_and(|primary| primary.unplaced.is_some());
+    let started = if is_unplaced { 0 } else { started };
     let mut stopping = Stopping { situation, started, healthy_left: situation.healthy(), stops: Vec::new() };
     stopping.drain_starting();
     stopping.replace();
@@ -244,7 +247,8 @@ pub fn why(member: &Member) -> Why {
 /// Nothing can be done, though something should.
 fn complaint(situation: &Situation) -> Option<Action> {
     let is_still = situation.live().all(|member| member.is_healthy() || member.is_unhealthy()) && situation.stopping() == 0;
-    let is_free = situation.primary().is_some_and(|primary| situation.may_start(primary)) && !situation.is_waiting_for_place();
+    let is_free =
+        situation.primary().is_some_and(|primary| situation.may_start(primary) && !situation.is_waiting_for_place(primary));
     let spared = situation.live().filter(|member| member.is_protected()).count();
     let out = situation.live().filter(|member| !situation.is_current(member)).count();
     let too_many = situation.live().count() > situation.desired;

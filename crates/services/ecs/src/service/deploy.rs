@@ -28,7 +28,7 @@ pub fn deploy(call: &mut Call, tx: &mut Tx, service: &mut Service) {
     tx.put(revision(call, service, &deployment));
     tx.put(service_deployment(call, service, &deployment));
     service.deployments.insert(0, deployment);
-    (service.unplaced, service.complaint, service.steady_since) = (None, None, None);
+    (service.complaint, service.steady_since) = (None, None);
 }
 
 fn revision(call: &Call, service: &Service, deployment: &Deployment) -> ServiceRevision {

@@ -50,9 +50,20 @@ pub struct Deployment {
     /// How often in a row starting was followed by failure, and until when nothing is started therefore.
     pub setbacks: u32,
     pub throttled_until: Option<Time>,
+    /// The last tasks that were to start have no place; none once all have one. Operations that change what is to be
+    /// placed forget it.
+    pub unplaced: Option<Unplaced>,
     /// By container: the image digest that the first task resolved, which all later ones run (version consistency). None
     /// before that.
     pub digests: Option<BTreeMap<String, String>>,
+}
+
+/// No place was found, and none will be before capacity grows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unplaced {
+    pub at: Time,
+    /// `node::Freed` as it was then.
+    pub freed: u64,
 }
 
 impl Deployment {

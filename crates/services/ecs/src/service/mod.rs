@@ -39,7 +39,7 @@ mod waits;
 pub use create_service::create_service;
 pub use delete_service::delete_service;
 pub use deploy::deploy;
-pub use deployment::{Deployment, Rollout};
+pub use deployment::{Deployment, Rollout, Unplaced};
 pub use events::{Event, Events};
 pub use ops::{describe_services, list_services, list_services_by_namespace};
 pub use outcome::threshold;
@@ -98,9 +98,6 @@ pub struct Service {
     pub token: Option<Token>,
     /// The PRIMARY one first, then older ones that have tasks, or may be rolled back to.
     pub deployments: Vec<Deployment>,
-    /// The last tasks that were to start have no place; none once all have one. Operations that change what is to be
-    /// placed forget it.
-    pub unplaced: Option<Unplaced>,
     /// What it said last of a trouble that is not over.
     pub complaint: Option<Complaint>,
     /// How many tasks were stopped for their health with nobody started in their place yet.
@@ -111,14 +108,6 @@ pub struct Service {
     pub steady_said_at: Option<Time>,
     /// When it became INACTIVE.
     pub ended_at: Option<Time>,
-}
-
-/// No place was found, and none will be before capacity grows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Unplaced {
-    pub at: Time,
-    /// `node::Freed` as it was then.
-    pub freed: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,7 +131,6 @@ impl Service {
             created_by: Some(call.caller.arn.clone()),
             token: None,
             deployments: Vec::new(),
-            unplaced: None,
             complaint: None,
             unhealthy_gone: 0,
             steady_since: None,
@@ -188,6 +176,10 @@ impl Service {
         self.deployments.first()
     }
 
+    pub fn is_unplaced(&self) -> bool {
+        self.deployments.iter().any(|deployment| deployment.unplaced.is_some())
+    }
+
     pub fn deployment(&self, id: &str) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.id == id)
     }
@@ -230,7 +222,7 @@ impl Record for Service {
         if self.status != Status::Inactive {
             index.add(OF_CLUSTER, format_args!("{}/{}", self.scope, self.cluster));
         }
-        if self.unplaced.is_some() {
+        if self.is_unplaced() {
             index.add(UNPLACED, "");
         }
         if self.is_rebalanced() {

@@ -90,13 +90,13 @@ pub fn roll_back(call: &mut Call, tx: &mut Tx, mut service: Service, to: &str, c
     target.reason = format!("ECS deployment {} in progress.", target.name());
     target.service_deployment = failed.service_deployment.clone();
     (target.rollout, target.updated_at) = (Rollout::InProgress, now);
-    (target.failed_tasks, target.setbacks, target.throttled_until) = (0, 0, None);
+    (target.failed_tasks, target.setbacks, target.throttled_until, target.unplaced) = (0, 0, None, None);
     let (reason, failed_tasks) = (failed.reason.clone(), failed.failed_tasks);
     tell(call, tx, &service);
     let target_revision = target.revision.clone();
     service.deployments.insert(0, target);
     let mut service = revised::at(tx, &service, &target_revision);
-    (service.unplaced, service.complaint, service.steady_since) = (None, None, None);
+    (service.complaint, service.steady_since) = (None, None);
     let (threshold, revision_arn) =
         (threshold(&service), service_revision::arn(&service.scope, &service.cluster, &service.name, &target_revision));
     change(tx, &service, |change| {
@@ -125,7 +125,8 @@ pub fn steady(call: &mut Call, tx: &mut Tx, mut service: Service) {
         let balanced = state_events::Action::RebalancingCompleted;
         state_events::service_action(call, tx, (&service).into(), balanced, &ServiceAction::default());
     }
-    (service.steady_said_at, service.complaint, service.unplaced) = (Some(call.now), None, None);
+    (service.steady_said_at, service.complaint) = (Some(call.now), None);
+    service.deployments.iter_mut().for_each(|deployment| deployment.unplaced = None);
     service.unhealthy_gone = 0;
     tx.put(service.clone());
     say(call, tx, &service, "has reached a steady state.");
@@ -163,7 +164,7 @@ pub fn end(call: &mut Call, tx: &mut Tx, mut service: Service) {
     }
     service.deployments.clear();
     (service.status, service.ended_at, service.steady_since) = (Status::Inactive, Some(call.now), None);
-    (service.unplaced, service.complaint) = (None, None);
+    service.complaint = None;
     tx.put(service);
 }
 

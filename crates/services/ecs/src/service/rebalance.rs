@@ -51,7 +51,7 @@ pub fn moves(situation: &Situation) -> Vec<Action> {
     let is_busy = situation.members.len() != situation.desired || situation.ceiling <= situation.desired;
     let emptiest = zones.iter().min_by_key(|(zone, count)| (**count, **zone)).map(|(zone, _)| (*zone).to_owned());
     match emptiest {
-        Some(zone) if !is_busy && situation.may_start(primary) && !situation.is_waiting_for_place() => {
+        Some(zone) if !is_busy && situation.may_start(primary) && !situation.is_waiting_for_place(primary) => {
             let sentence = super::events::unbalanced(&zones);
             vec![Action::Complain(sentence), Action::Rebalance { deployment: primary.id.clone(), zone }]
         }

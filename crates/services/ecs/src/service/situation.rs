@@ -118,9 +118,9 @@ impl<'a> Situation<'a> {
         deployment.rollout != Rollout::Failed && deployment.throttled_until.is_none_or(|until| until <= self.now)
     }
 
-    /// No place was found, and nothing has become free since, or only just.
-    pub fn is_waiting_for_place(&self) -> bool {
-        let unplaced = self.service.unplaced.as_ref();
+    /// No place was found for its tasks, and nothing has become free since, or only just. Another deployment's may have one.
+    pub fn is_waiting_for_place(&self, deployment: &Deployment) -> bool {
+        let unplaced = deployment.unplaced.as_ref();
         unplaced.is_some_and(|unplaced| unplaced.freed == self.freed || unplaced.at + PLACE_AGAIN > self.now)
     }
 
@@ -131,9 +131,10 @@ impl<'a> Situation<'a> {
             _ => None,
         });
         let throttles = self.service.deployments.iter().filter_map(|deployment| deployment.throttled_until);
-        let place = self.service.unplaced.as_ref().filter(|unplaced| unplaced.freed != self.freed);
+        let unplaced = self.service.deployments.iter().filter_map(|deployment| deployment.unplaced.as_ref());
+        let places = unplaced.filter(|unplaced| unplaced.freed != self.freed).map(|unplaced| unplaced.at + PLACE_AGAIN);
         let protected = self.live().filter_map(|member| member.protected_until);
-        let all = health.chain(throttles).chain(protected).chain(place.map(|unplaced| unplaced.at + PLACE_AGAIN));
+        let all = health.chain(throttles).chain(protected).chain(places);
         all.filter(|at| *at > self.now).min()
     }
 }

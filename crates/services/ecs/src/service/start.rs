@@ -33,18 +33,18 @@ pub fn start(
     on: &[String],
     instead_of: &[String],
 ) {
-    let Some(deployment) = service.deployment(deployment) else { return };
-    let revised = revised::at(tx, &service, &deployment.revision);
-    match attempt(call, tx, &revised, deployment, count, on) {
-        Ok((started, refusal)) => settle(call, tx, service, &started, instead_of, refusal),
-        Err(error) => settle(call, tx, service, &[], &[], Some(Refusal::other(error.message()))),
+    let Some(found) = service.deployment(deployment) else { return };
+    let revised = revised::at(tx, &service, &found.revision);
+    match attempt(call, tx, &revised, found, count, on) {
+        Ok((started, refusal)) => settle(call, tx, service, deployment, &started, instead_of, refusal),
+        Err(error) => settle(call, tx, service, deployment, &[], &[], Some(Refusal::other(error.message()))),
     }
 }
 
 /// One task more, in the zone that has the fewest. Where it has no place there, all stays as it is.
-pub fn rebalance(call: &mut Call, tx: &mut Tx, service: Service, deployment: &str, zone: &str) {
-    let Some(deployment) = service.deployment(deployment) else { return };
-    match extra(call, tx, &service, deployment, zone) {
+pub fn rebalance(call: &mut Call, tx: &mut Tx, mut service: Service, deployment: &str, zone: &str) {
+    let Some(found) = service.deployment(deployment) else { return };
+    match extra(call, tx, &service, found, zone) {
         Ok(Some(task)) => {
             let sentence = format!("has started 1 tasks in {zone} to AZ Rebalance: (task {}).", task.id);
             say(call, tx, &service, &sentence);
@@ -52,7 +52,10 @@ pub fn rebalance(call: &mut Call, tx: &mut Tx, service: Service, deployment: &st
             state_events::service_action(call, tx, (&service).into(), started, &ServiceAction::default());
         }
         // Again when capacity grows.
-        Ok(None) | Err(_) => wait_for_capacity(call, tx, service),
+        Ok(None) | Err(_) => {
+            wait_for_place(call, tx, &mut service, deployment);
+            tx.put(service);
+        }
     }
 }
 
@@ -72,13 +75,15 @@ fn extra(
     Ok(spots.into_iter().next().map(|spot| launch.start(call, tx, &share, spot)))
 }
 
-fn wait_for_capacity(call: &mut Call, tx: &mut Tx, mut service: Service) {
-    service.unplaced = Some(unplaced(call, tx));
-    tx.put(service);
+fn wait_for_place(call: &Call, image: &Image, service: &mut Service, deployment: &str) {
+    let unplaced = Unplaced { at: call.now, freed: freed::count(image) };
+    set_unplaced(service, deployment, Some(unplaced));
 }
 
-fn unplaced(call: &Call, image: &Image) -> Unplaced {
-    Unplaced { at: call.now, freed: freed::count(image) }
+fn set_unplaced(service: &mut Service, deployment: &str, unplaced: Option<Unplaced>) {
+    if let Some(found) = service.deployments.iter_mut().find(|each| each.id == deployment) {
+        found.unplaced = unplaced;
+    }
 }
 
 /// Why there are not as many as there should be.
@@ -251,20 +256,30 @@ fn closest(instance: Option<&str>, reason: Reason) -> Refusal {
 }
 
 /// Says what was started and what was not.
-fn settle(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], instead_of: &[String], refusal: Option<Refusal>) {
+fn settle(
+    call: &mut Call,
+    tx: &mut Tx,
+    mut service: Service,
+    deployment: &str,
+    started: &[Task],
+    instead_of: &[String],
+    refusal: Option<Refusal>,
+) {
     if !started.is_empty() {
         let replaced = unhealthy::replace(tx, &mut service, started.len(), instead_of);
         let sentence = events::started(started.iter().map(|task| task.id.as_str()), replaced);
         say(call, tx, &service, &sentence);
     }
     let Some(refusal) = refusal else {
-        if service.unplaced.is_some() || service.complaint.is_some() {
-            (service.unplaced, service.complaint) = (None, None);
+        if service.is_unplaced() || service.complaint.is_some() {
+            set_unplaced(&mut service, deployment, None);
+            // Another deployment's trouble may not be over.
+            service.complaint = service.complaint.take().filter(|_| service.is_unplaced());
             tx.put(service);
         }
         return;
     };
-    service.unplaced = Some(unplaced(call, tx));
+    wait_for_place(call, tx, &mut service, deployment);
     if !service.has_said(&refusal.reason, call.now) {
         say(call, tx, &service, &refusal.sentence);
         let failure = state_events::Action::TaskPlacementFailure;

@@ -6,6 +6,7 @@ mod capacity;
 mod deciding;
 mod ending;
 mod examples;
+mod homeless;
 mod leaving;
 mod pinning;
 mod reach;

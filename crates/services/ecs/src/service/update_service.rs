@@ -28,7 +28,7 @@ pub fn update_service(
     }
     check::check(&cluster, definition, &service.spec)?;
     // What had no place may have one now.
-    service.unplaced = None;
+    service.deployments.iter_mut().for_each(|deployment| deployment.unplaced = None);
     if is_forced || deploys(&before, &service.spec) {
         service_deployment::supersede(tx, &service, call.now);
         let replaced = service.deployments.iter_mut().take(1);

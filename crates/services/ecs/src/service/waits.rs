@@ -68,7 +68,8 @@ fn throttled(situation: &Situation) -> Option<Wait> {
 
 fn unplaced(situation: &Situation) -> Option<Wait> {
     let missing = missing(situation);
-    (situation.is_waiting_for_place() && missing > 0).then(|| wait("PLACE", format!("{missing} tasks have no place")))
+    let is_waiting = situation.primary().is_some_and(|primary| situation.is_waiting_for_place(primary));
+    (is_waiting && missing > 0).then(|| wait("PLACE", format!("{missing} tasks have no place")))
 }
 
 /// Nothing starts for `maximumPercent`, though something should.

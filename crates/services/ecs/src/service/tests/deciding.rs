@@ -65,7 +65,6 @@ pub fn service(wants: &str) -> Service {
         created_at: Time(0),
         created_by: None,
         deployments: wants.split_whitespace().filter_map(|word| deployment(wants, word)).collect(),
-        unplaced: has_word(wants, "unplaced").then_some(Unplaced { at: Time(0), freed: 0 }),
         token: None,
         complaint: None,
         unhealthy_gone: 0,
@@ -86,11 +85,12 @@ fn deployment(wants: &str, word: &str) -> Option<Deployment> {
     let throttled = number(wants, "throttled").map(|seconds| NOW + std::time::Duration::from_secs(seconds as u64));
     let is_primary = wants.split_whitespace().find(|word| word.starts_with('v')) == Some(word);
     let throttled_until = throttled.filter(|_| is_primary);
+    let unplaced = (is_primary && has_word(wants, "unplaced")).then_some(Unplaced { at: Time(0), freed: 0 });
     let healthy_at = Some(NOW);
     let desired = number(wants, "was").or(number(wants, "desired")).unwrap_or_default() as u32;
     let setbacks = number(wants, "setbacks").unwrap_or_default() as u32;
     let deployment = Deployment { id: id.into(), rollout, failed_tasks, setbacks, throttled_until, ..Deployment::default() };
-    Some(Deployment { healthy_at, desired, ..deployment })
+    Some(Deployment { healthy_at, desired, unplaced, ..deployment })
 }
 
 pub fn situation<'a>(service: &'a Service, wants: &'a str, has: &'a str) -> Situation<'a> {
@@ -337,6 +337,14 @@ fn who_has_no_place_makes_one_or_waits() {
     check("desired=2 unplaced v1=progress", "", expect!["rest"]);
     check("desired=2 min=50 unplaced v2=progress v1=done", "a:v1:H b:v1:H", expect!["stop a (Scaling)"]);
     check("desired=2 unplaced v2=progress v1=done", "a:v1:H b:v1:H", expect!["rest"]);
+}
+
+#[test]
+fn an_older_one_is_kept_up_though_the_newer_one_has_no_place() {
+    check("desired=2 max=150 v2=progress v1=done", "a:v1:H", expect!["start 2 of v2"]);
+    check("desired=2 max=150 unplaced v2=progress v1=done", "a:v1:H", expect!["start 1 of v1"]);
+    check("desired=2 min=50 unplaced v2=progress v1=done", "a:v1:H", expect!["rest"]);
+    check("desired=2 min=50 unplaced v2=failed v1=done", "a:v1:H", expect!["start 1 of v1"]);
 }
 
 #[test]
