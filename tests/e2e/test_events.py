@@ -104,3 +104,21 @@ def test_a_service_tells_how_its_deployment_goes(quick):
         (deployment, f"ECS deployment {deployment} completed."),
     ]
     assert {event["detail-type"] for event in told} <= {"ECS Service Action", "ECS Deployment State Change"}
+
+
+def test_a_daemon_that_its_instance_is_not_for_any_more_is_told_as_an_error(quick):
+    ecs = quick.client()
+    [instance] = ecs.list_container_instances()["containerInstanceArns"]
+    attribute = {"name": "stack", "targetId": instance}
+    ecs.put_attributes(attributes=[{**attribute, "value": "prod"}])
+    definition = register(ecs, "each", container(script=STAY))
+    constraint = {"type": "memberOf", "expression": "attribute:stack == prod"}
+    with Events(quick, "--type", "service") as events:
+        daemon = {"schedulingStrategy": "DAEMON", "placementConstraints": [constraint]}
+        ecs.create_service(serviceName="each", taskDefinition=definition, **daemon)
+        events.until(lambda event: event["detail"]["eventName"] == "SERVICE_STEADY_STATE")
+        ecs.delete_attributes(attributes=[attribute])
+        violated = events.until(lambda event: event["detail"]["eventType"] == "ERROR")[-1]["detail"]
+    ecs.delete_service(service="each", force=True)
+    assert violated["eventName"] == "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"
+    assert violated["containerInstanceArns"] == [instance]

@@ -74,6 +74,7 @@ def test_explain_says_what_a_service_waits_for(server, ecs):
     assert [(node["fits"], node["reason"]) for node in explained["placement"]["nodes"]] == [(False, "RESOURCE:MEMORY")]
     done = server.slipway("explain", "large", check=False)
     assert done.returncode == 1 and f"{10**7} MiB are wanted, " in done.stdout and "3 tasks have no place" in done.stdout
+    assert f"{10**7} MiB are wanted, " in server.slipway("describe", "large").stdout
     delete(ecs, "large")
 
     broken = {"deploymentCircuitBreaker": {"enable": True, "rollback": False, "thresholdConfiguration": {"type": "COUNT", "value": 50}}}

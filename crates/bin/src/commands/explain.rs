@@ -39,7 +39,7 @@ pub async fn run(client: &Client, what: &What, output: Output) -> anyhow::Result
 
 fn tell(explained: &Value) {
     say(summary(explained));
-    if !nodes(explained).is_empty() {
+    if !rows(explained).is_empty() {
         print_table(&rows(explained));
     }
 }
@@ -94,7 +94,11 @@ fn summary(explained: &Value) -> String {
     format!("{wish}; {fits}{}", placed.unwrap_or_default())
 }
 
-fn rows(explained: &Value) -> Vec<Vec<String>> {
+/// A node a line; none where there is no node.
+pub fn rows(explained: &Value) -> Vec<Vec<String>> {
+    if nodes(explained).is_empty() {
+        return Vec::new();
+    }
     let row = |node: &Value| {
         let fits = if node["fits"] == true { "yes" } else { "no" };
         let reason = node["reason"].as_str().unwrap_or("-");

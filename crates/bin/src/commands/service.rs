@@ -1,7 +1,7 @@
 //! How a service is told: what it is and how it goes (`describe`), and what it waits for (`explain`).
 
 use super::output::{age, date, name, print_table, text};
-use super::say;
+use super::{explain, say};
 use serde_json::Value;
 
 const NEWEST: usize = 10;
@@ -12,7 +12,8 @@ pub fn is_service(answer: &Value) -> bool {
 }
 
 pub fn describe(told: &Value) {
-    let tables = [facts(told), waits(told), deployments(told), tasks(told), events(told)];
+    let places = explain::rows(&told["placement"]);
+    let tables = [facts(told), waits(told), places, deployments(told), tasks(told), events(told)];
     let tables = tables.iter().filter(|table| !table.is_empty());
     for (at, table) in tables.enumerate() {
         if at > 0 {
