@@ -1,9 +1,9 @@
 //! DAEMON services: one task on every ACTIVE instance that meets their constraints, and on no other. Pure.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html
 
+use super::action::{Action, Stop, Why};
 use super::choose::stops;
 use super::members::Member;
-use super::reconcile::{Action, Stop, Why};
 use super::situation::Situation;
 use super::{Service, Status, decide, start};
 use crate::container_instance::{self, ContainerInstance};

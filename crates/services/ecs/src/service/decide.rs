@@ -7,9 +7,9 @@
 //! unless its place is needed for that one to start.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
 
+use super::action::{Action, Stop, Why};
 use super::choose::{Good, stops};
 use super::members::Member;
-use super::reconcile::{Action, Stop, Why};
 use super::situation::Situation;
 use super::{Deployment, Rollout, Status};
 
@@ -253,8 +253,8 @@ fn complaint(situation: &Situation) -> Option<Action> {
     let out = situation.live().filter(|member| !situation.is_current(member)).count();
     let too_many = situation.live().count() > situation.desired;
     if spared > 0 && too_many && is_still {
-        return Some(Action::Complain(super::events::protected(situation.primary()?, spared)));
+        return Some(Action::Complain(super::sentences::protected(situation.primary()?, spared)));
     }
     let is_stuck = is_still && is_free && (missing(situation) > 0 || out > 0) && situation.desired > 0;
-    is_stuck.then(|| Action::Complain(super::events::STUCK.to_owned()))
+    is_stuck.then(|| Action::Complain(super::sentences::STUCK.to_owned()))
 }

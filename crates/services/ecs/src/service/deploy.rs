@@ -1,7 +1,7 @@
 //! The beginning of a deployment: what the service is to be becomes a revision, and a deployment that is to bring it. Writes
 //! rows and starts nothing.
 
-use super::{Deployment, Rollout, Service};
+use super::{Deployment, Rollout, Service, sentences};
 use crate::service_deployment::ServiceDeployment;
 use crate::service_revision::{self, ServiceRevision};
 use api_ecs as api;
@@ -23,7 +23,7 @@ pub fn deploy(call: &mut Call, tx: &mut Tx, service: &mut Service) {
         updated_at: call.now,
         ..Deployment::default()
     };
-    let reason = format!("ECS deployment {} in progress.", deployment.name());
+    let reason = sentences::in_progress_reason(&deployment);
     let deployment = Deployment { reason, ..deployment };
     tx.put(revision(call, service, &deployment));
     tx.put(service_deployment(call, service, &deployment));

@@ -1,8 +1,7 @@
-//! What a service says of itself, in ECS's own sentences: newest first, a hundred kept, none twice in a row before its cause
+//! What a service has said of itself, in the words of `sentences`: newest first, a hundred kept, none twice in a row before its cause
 //! is over. A row of its own, because it changes when nothing else does.
 
-use super::rebalance::Zones;
-use super::{Deployment, Service};
+use super::Service;
 use base::limits::SERVICE_EVENTS;
 use base::{Scope, Time};
 use kernel::Call;
@@ -50,47 +49,4 @@ pub fn say(call: &mut Call, tx: &mut Tx, service: &Service, sentence: &str) {
     row.events.insert(0, Event { id: call.rng.uuid(), at: call.now, message });
     row.events.truncate(SERVICE_EVENTS);
     tx.put(row);
-}
-
-pub const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service deployment configuration. \
-     Update the minimumHealthyPercent or maximumPercent value and try again.";
-
-pub fn protected(deployment: &Deployment, count: usize) -> String {
-    let name = deployment.name();
-    format!(
-        "was unable to reach steady state because (taskSet {name}) was unable to scale in due to (reason {count} tasks under \
-         protection)"
-    )
-}
-
-/// Some of them, maybe none, in the place of unhealthy ones.
-pub fn started<'a>(ids: impl ExactSizeIterator<Item = &'a str>, replaced: usize) -> String {
-    let count = ids.len();
-    let started = format!("has started {count} tasks: {}.", tasks(ids));
-    match replaced {
-        0 => started,
-        _ => format!("{started} Amazon ECS replaced {replaced} tasks due to an unhealthy status."),
-    }
-}
-
-/// `(task a) (task b)`.
-pub fn tasks<'a>(ids: impl Iterator<Item = &'a str>) -> String {
-    ids.map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
-}
-
-/// `is not AZ balanced with 3 tasks in a, 1 tasks in b. AZ Rebalancing in progress.`
-pub fn unbalanced(zones: &Zones) -> String {
-    format!("{UNBALANCED} {}. AZ Rebalancing in progress.", by_zone(zones))
-}
-
-/// How that begins.
-pub const UNBALANCED: &str = "is not AZ balanced with";
-
-/// `is AZ balanced with 2 tasks in a, 2 tasks in b.`
-pub fn balanced(zones: &Zones) -> String {
-    format!("is AZ balanced with {}.", by_zone(zones))
-}
-
-fn by_zone(zones: &Zones) -> String {
-    zones.iter().map(|(zone, count)| format!("{count} tasks in {zone}")).collect::<Vec<_>>().join(", ")
 }

@@ -2,6 +2,7 @@
 //! `rollout`: pure), and the operations on it, a file each. No loop remembers anything: all there is to know stands in the
 //! rows of the service and of its tasks.
 
+mod action;
 mod check;
 mod choose;
 mod create_service;
@@ -23,11 +24,13 @@ mod rebalance;
 mod reconcile;
 mod revised;
 mod rollout;
+mod sentences;
 mod situation;
 mod standing;
 mod start;
 mod stop;
 mod task_tags;
+mod tell;
 mod throttle;
 mod token;
 mod unbuilt;
@@ -36,6 +39,7 @@ mod update_service;
 mod view;
 mod waits;
 
+pub use action::{Action, Ended, Why};
 pub use create_service::create_service;
 pub use delete_service::delete_service;
 pub use deploy::deploy;
@@ -44,7 +48,7 @@ pub use events::{Event, Events};
 pub use ops::{describe_services, list_services, list_services_by_namespace};
 pub use outcome::threshold;
 pub use pace::{Pace, set_healthy_after};
-pub use reconcile::{Action, Ended, Scheduler, Why};
+pub use reconcile::Scheduler;
 pub use standing::{Standing, standing};
 pub use task_tags::tags_of_tasks;
 pub use token::Token;

@@ -1,12 +1,12 @@
 //! What a verdict about a deployment, or about the service, writes.
 
-use super::events::{Events, UNBALANCED, say};
-use super::reconcile::Cause;
-use super::{Complaint, Deployment, Rollout, Service, Status, rebalance, revised, rollout};
+use super::action::Cause;
+use super::events::{Events, say};
+use super::{Complaint, Deployment, Rollout, Service, Status, rebalance, revised, rollout, sentences, tell};
 use crate::capacity_provider;
 use crate::service_deployment::{self, ServiceDeployment};
 use crate::service_revision::{self, ServiceRevision};
-use crate::state_events::{self, ServiceAction};
+use crate::state_events::{Action, ServiceAction};
 use api_ecs as api;
 use api_ecs::ServiceDeploymentStatus as Stage;
 use base::Time;
@@ -33,13 +33,13 @@ pub fn begin(call: &mut Call, tx: &mut Tx, service: &Service) {
         (change.status, change.started_at, change.updated_at) = (Stage::InProgress, Some(now), now);
     });
     service_deployment::settle(tx, service, now);
-    tell(call, tx, service);
+    tell::deployment(call, tx, service);
 }
 
 pub fn complete(call: &mut Call, tx: &mut Tx, mut service: Service) {
     let now = call.now;
     let Some(primary) = service.deployments.first_mut() else { return };
-    primary.reason = format!("ECS deployment {} completed.", primary.name());
+    primary.reason = sentences::completed_reason(primary);
     (primary.rollout, primary.updated_at) = (Rollout::Completed, now);
     let failed_tasks = primary.failed_tasks;
     service.complaint = None;
@@ -54,16 +54,16 @@ pub fn complete(call: &mut Call, tx: &mut Tx, mut service: Service) {
     });
     tx.put(service.clone());
     if let Some(primary) = service.primary() {
-        say(call, tx, &service, &format!("(deployment {}) deployment completed.", primary.name()));
+        say(call, tx, &service, &sentences::completed(primary));
     }
-    tell(call, tx, &service);
+    tell::deployment(call, tx, &service);
 }
 
 /// It starts no more tasks; those that are healthy stay.
 pub fn fail(call: &mut Call, tx: &mut Tx, mut service: Service, cause: Cause) {
     let now = call.now;
     let Some(primary) = service.deployments.first_mut() else { return };
-    primary.reason = failure(cause).to_owned();
+    primary.reason = sentences::failed_reason(cause);
     (primary.rollout, primary.updated_at) = (Rollout::Failed, now);
     let (reason, failed_tasks) = (primary.reason.clone(), primary.failed_tasks);
     let threshold = threshold(&service);
@@ -75,42 +75,58 @@ pub fn fail(call: &mut Call, tx: &mut Tx, mut service: Service, cause: Cause) {
     });
     tx.put(service.clone());
     say_failed(call, tx, &service, cause);
-    tell(call, tx, &service);
+    tell::deployment(call, tx, &service);
 }
 
 /// The deployment that worked becomes the PRIMARY one again, and what the service is to be is what it was then.
 pub fn roll_back(call: &mut Call, tx: &mut Tx, mut service: Service, to: &str, cause: Cause) {
-    let now = call.now;
     let Some(at) = service.deployments.iter().position(|deployment| deployment.id == to) else { return };
     say_failed(call, tx, &service, cause);
-    let mut target = service.deployments.remove(at);
-    let failed = &mut service.deployments[0];
-    failed.reason = format!("{} rolling back to deploymentId {}.", failure_prefix(cause), target.name());
-    (failed.rollout, failed.updated_at) = (Rollout::Failed, now);
-    target.reason = format!("ECS deployment {} in progress.", target.name());
-    target.service_deployment = failed.service_deployment.clone();
-    (target.rollout, target.updated_at) = (Rollout::InProgress, now);
-    (target.failed_tasks, target.setbacks, target.throttled_until, target.unplaced) = (0, 0, None, None);
-    let (reason, failed_tasks) = (failed.reason.clone(), failed.failed_tasks);
-    tell(call, tx, &service);
-    let target_revision = target.revision.clone();
+    let target = service.deployments.remove(at);
+    give_up(&mut service.deployments[0], &target, cause, call.now);
+    tell::deployment(call, tx, &service);
+    let target = again(target, &service.deployments[0], call.now);
+    say(call, tx, &service, &sentences::rolling_back(&target));
+    let revision = target.revision.clone();
     service.deployments.insert(0, target);
-    let mut service = revised::at(tx, &service, &target_revision);
+    let mut service = revised::at(tx, &service, &revision);
     (service.complaint, service.steady_since) = (None, None);
-    let (threshold, revision_arn) =
-        (threshold(&service), service_revision::arn(&service.scope, &service.cluster, &service.name, &target_revision));
-    change(tx, &service, |change| {
-        change.status = Stage::RollbackInProgress;
-        (change.stop, change.reason, change.updated_at) = (None, Some(reason.clone()), now);
-        (change.failure_count, change.threshold) = (failed_tasks, threshold);
-        let (reason, started_at) = (Some(reason.clone()), Some(now.into()));
-        change.rollback = Some(api::Rollback { reason, started_at, service_revision_arn: Some(revision_arn) });
-    });
+    change_direction(tx, &service, call.now);
     tx.put(service.clone());
-    if let Some(primary) = service.primary() {
-        say(call, tx, &service, &format!("rolling back to deployment {}.", primary.name()));
+    tell::deployment(call, tx, &service);
+}
+
+fn give_up(failed: &mut Deployment, target: &Deployment, cause: Cause, now: Time) {
+    failed.reason = sentences::rolling_back_reason(cause, target);
+    (failed.rollout, failed.updated_at) = (Rollout::Failed, now);
+}
+
+/// As one that begins, within the service deployment that failed.
+fn again(target: Deployment, failed: &Deployment, now: Time) -> Deployment {
+    Deployment {
+        reason: sentences::in_progress_reason(&target),
+        service_deployment: failed.service_deployment.clone(),
+        rollout: Rollout::InProgress,
+        updated_at: now,
+        failed_tasks: 0,
+        setbacks: 0,
+        throttled_until: None,
+        unplaced: None,
+        ..target
     }
-    tell(call, tx, &service);
+}
+
+/// The service deployment of the one that failed is on its way back to the one that is PRIMARY now.
+fn change_direction(tx: &mut Tx, service: &Service, now: Time) {
+    let [target, failed, ..] = &service.deployments[..] else { return };
+    let revision_arn = service_revision::arn(&service.scope, &service.cluster, &service.name, &target.revision);
+    let (reason, threshold) = (Some(failed.reason.clone()), threshold(service));
+    change(tx, service, |change| {
+        change.status = Stage::RollbackInProgress;
+        (change.stop, change.reason, change.updated_at) = (None, reason.clone(), now);
+        (change.failure_count, change.threshold) = (failed.failed_tasks, threshold);
+        change.rollback = Some(api::Rollback { reason, started_at: Some(now.into()), service_revision_arn: Some(revision_arn) });
+    });
 }
 
 pub fn forget(tx: &mut Tx, mut service: Service, deployment: &str) {
@@ -122,28 +138,24 @@ pub fn steady(call: &mut Call, tx: &mut Tx, mut service: Service) {
     service.steady_since = service.steady_since.or(Some(call.now));
     if let Some(sentence) = rebalance::balanced(tx, &service) {
         say(call, tx, &service, &sentence);
-        let balanced = state_events::Action::RebalancingCompleted;
-        state_events::service_action(call, tx, (&service).into(), balanced, &ServiceAction::default());
+        tell::action(call, tx, &service, Action::RebalancingCompleted);
     }
     (service.steady_said_at, service.complaint) = (Some(call.now), None);
     service.deployments.iter_mut().for_each(|deployment| deployment.unplaced = None);
     service.unhealthy_gone = 0;
     tx.put(service.clone());
-    say(call, tx, &service, "has reached a steady state.");
-    let steady = state_events::Action::SteadyState;
-    state_events::service_action(call, tx, (&service).into(), steady, &ServiceAction::default());
+    say(call, tx, &service, sentences::STEADY);
+    tell::action(call, tx, &service, Action::SteadyState);
     tell_providers(call, tx, &service);
 }
 
 fn tell_providers(call: &mut Call, tx: &mut Tx, service: &Service) {
     let names = service.spec.capacity_provider_strategy.iter().flatten().filter_map(|item| item.capacity_provider.as_ref());
     let capacity_provider_arns: Vec<String> = names.map(|name| capacity_provider::provider_arn(&service.scope, name)).collect();
-    if capacity_provider_arns.is_empty() {
-        return;
+    if !capacity_provider_arns.is_empty() {
+        let more = ServiceAction { capacity_provider_arns, ..ServiceAction::default() };
+        tell::action_of(call, tx, service, Action::CapacityProviderSteadyState, &more);
     }
-    let steady = state_events::Action::CapacityProviderSteadyState;
-    let more = ServiceAction { capacity_provider_arns, ..ServiceAction::default() };
-    state_events::service_action(call, tx, service.into(), steady, &more);
 }
 
 pub fn unsteady(tx: &mut Tx, mut service: Service) {
@@ -168,37 +180,25 @@ pub fn end(call: &mut Call, tx: &mut Tx, mut service: Service) {
     tx.put(service);
 }
 
+/// Deletes what is left of an INACTIVE service.
+pub fn delete(tx: &mut Tx, key: &Key) {
+    tx.delete::<Events>(key.as_str());
+    tx.delete::<Service>(key.as_str());
+}
+
 pub fn complain(call: &mut Call, tx: &mut Tx, mut service: Service, sentence: String) {
     say(call, tx, &service, &sentence);
-    if sentence.starts_with(UNBALANCED) {
-        let started = state_events::Action::RebalancingStarted;
-        state_events::service_action(call, tx, (&service).into(), started, &ServiceAction::default());
+    if sentence.starts_with(sentences::UNBALANCED) {
+        tell::action(call, tx, &service, Action::RebalancingStarted);
     }
     service.complaint = Some(Complaint { cause: sentence, said_at: call.now });
     tx.put(service);
 }
 
-fn failure_prefix(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Breaker => "ECS deployment circuit breaker:",
-        Cause::Asked => "Service deployment was stopped by a user:",
-    }
-}
-
-fn failure(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Breaker => "ECS deployment circuit breaker: tasks failed to start.",
-        Cause::Asked => "Service deployment was stopped by a user.",
-    }
-}
-
 fn say_failed(call: &mut Call, tx: &mut Tx, service: &Service, cause: Cause) {
-    let name = service.primary().map(Deployment::name).unwrap_or_default();
-    let sentence = match cause {
-        Cause::Breaker => format!("(deployment {name}) deployment failed: tasks failed to start."),
-        Cause::Asked => format!("(deployment {name}) deployment stopped by a user."),
-    };
-    say(call, tx, service, &sentence);
+    if let Some(primary) = service.primary() {
+        say(call, tx, service, &sentences::failed(primary, cause));
+    }
 }
 
 /// How many failures the circuit breaker takes, enabled or not.
@@ -214,17 +214,4 @@ fn change(tx: &mut Tx, service: &Service, write: impl FnOnce(&mut ServiceDeploym
     if tx.get::<ServiceDeployment>(key.as_str()).is_some() {
         tx.update::<ServiceDeployment>(key.as_str(), write);
     }
-}
-
-/// How the PRIMARY deployment goes.
-fn tell(call: &mut Call, tx: &mut Tx, service: &Service) {
-    let Some(primary) = service.primary() else { return };
-    let (name, state) = (primary.name(), primary.rollout.state());
-    state_events::deployment_state_change(call, tx, service.into(), &name, &state, &primary.reason);
-}
-
-/// Deletes what is left of an INACTIVE service.
-pub fn delete(tx: &mut Tx, key: &Key) {
-    tx.delete::<Events>(key.as_str());
-    tx.delete::<Service>(key.as_str());
 }

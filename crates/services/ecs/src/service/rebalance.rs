@@ -3,8 +3,8 @@
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
 
 use super::Service;
+use super::action::Action;
 use super::defaults::is_fargate;
-use super::reconcile::Action;
 use super::situation::Situation;
 use crate::capacity_provider::{self, CapacityProvider};
 use crate::container_instance::ContainerInstance;
@@ -52,7 +52,7 @@ pub fn moves(situation: &Situation) -> Vec<Action> {
     let emptiest = zones.iter().min_by_key(|(zone, count)| (**count, **zone)).map(|(zone, _)| (*zone).to_owned());
     match emptiest {
         Some(zone) if !is_busy && situation.may_start(primary) && !situation.is_waiting_for_place(primary) => {
-            let sentence = super::events::unbalanced(&zones);
+            let sentence = super::sentences::unbalanced(&zones);
             vec![Action::Complain(sentence), Action::Rebalance { deployment: primary.id.clone(), zone }]
         }
         _ => Vec::new(),
@@ -70,10 +70,10 @@ fn unbalanced<'a>(situation: &Situation<'a>) -> Option<Zones<'a>> {
 
 /// What a service that said that it was not balanced says once it is.
 pub fn balanced(image: &Image, service: &Service) -> Option<String> {
-    service.complaint.as_ref().filter(|complaint| complaint.cause.starts_with(super::events::UNBALANCED))?;
+    service.complaint.as_ref().filter(|complaint| complaint.cause.starts_with(super::sentences::UNBALANCED))?;
     let tasks = image.by::<Task>("service", service.path()).filter(|task| task.desired == Desired::Running);
     let zones = count(&zones(image, service), tasks.filter_map(|task| task.availability_zone.as_deref()));
-    are_even(&zones).then(|| super::events::balanced(&zones))
+    are_even(&zones).then(|| super::sentences::balanced(&zones))
 }
 
 fn count<'a>(zones: &[&'a str], tasks: impl Iterator<Item = &'a str>) -> Zones<'a> {

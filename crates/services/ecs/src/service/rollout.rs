@@ -2,9 +2,9 @@
 //! state. One verdict at a time, each a change of rows that the next verdict sees. Pure.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
 
+use super::action::{Action, Cause, Ended};
 use super::events::REPEAT_AFTER;
 use super::members::{Health, Phase};
-use super::reconcile::{Action, Cause, Ended};
 use super::situation::Situation;
 use super::{Deployment, Rollout, Status};
 use api_ecs as api;
@@ -15,17 +15,14 @@ use base::Time;
 const BOUNDS: (usize, usize) = (3, 200);
 const DEFAULT_PERCENT: usize = 50;
 
+/// In this order, because later ones rest on what earlier ones have written: first what tasks have shown (health forgives
+/// failures, so it comes before they are counted), then the end of the service, then how its deployment goes: what somebody
+/// asks for before what the circuit breaker has to say, and both before completion. Only what is left then can be steady.
+const VERDICTS: [fn(&Situation) -> Option<Action>; 10] =
+    [healed, counted, pinned, ended, begun, stopped, broken, complete, forgotten, steadiness];
+
 pub fn judge(situation: &Situation) -> Option<Action> {
-    healed(situation)
-        .or_else(|| counted(situation))
-        .or_else(|| pinned(situation))
-        .or_else(|| ended(situation))
-        .or_else(|| begun(situation))
-        .or_else(|| stopped(situation))
-        .or_else(|| broken(situation))
-        .or_else(|| complete(situation))
-        .or_else(|| forgotten(situation))
-        .or_else(|| steadiness(situation))
+    VERDICTS.iter().find_map(|verdict| verdict(situation))
 }
 
 /// A task became healthy: what failed before is forgiven.

@@ -1,17 +1,17 @@
 //! Starting tasks of a service: as many as placement finds places for. That there are too few is said, once, and remembered
 //! until capacity grows.
 
-use super::events::{self, say};
+use super::events::say;
 use super::members::Member;
 use super::situation::Situation;
 use super::task_tags::tags_of_tasks;
-use super::{Complaint, Deployment, Service, Unplaced, revised, situation, unhealthy};
+use super::{Complaint, Deployment, Service, Unplaced, revised, sentences, situation, tell, unhealthy};
 use crate::capacity_provider;
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
 use crate::node::freed;
 use crate::placement::{Field, Reason, Request, Strategy, Wanted, fit, fleet, request};
-use crate::state_events::{self, ServiceAction};
+use crate::state_events::{Action, ServiceAction};
 use crate::task::capacity::{self, Running, Share};
 use crate::task::launch::{Ask, Launch, Spot};
 use crate::task::{self, Membership, Task, placing};
@@ -46,10 +46,8 @@ pub fn rebalance(call: &mut Call, tx: &mut Tx, mut service: Service, deployment:
     let Some(found) = service.deployment(deployment) else { return };
     match extra(call, tx, &service, found, zone) {
         Ok(Some(task)) => {
-            let sentence = format!("has started 1 tasks in {zone} to AZ Rebalance: (task {}).", task.id);
-            say(call, tx, &service, &sentence);
-            let started = state_events::Action::TasksStarted;
-            state_events::service_action(call, tx, (&service).into(), started, &ServiceAction::default());
+            say(call, tx, &service, &sentences::rebalancing(zone, &task.id));
+            tell::action(call, tx, &service, Action::TasksStarted);
         }
         // Again when capacity grows.
         Ok(None) | Err(_) => {
@@ -267,7 +265,7 @@ fn settle(
 ) {
     if !started.is_empty() {
         let replaced = unhealthy::replace(tx, &mut service, started.len(), instead_of);
-        let sentence = events::started(started.iter().map(|task| task.id.as_str()), replaced);
+        let sentence = sentences::started(started.iter().map(|task| task.id.as_str()), replaced);
         say(call, tx, &service, &sentence);
     }
     let Some(refusal) = refusal else {
@@ -282,12 +280,11 @@ fn settle(
     wait_for_place(call, tx, &mut service, deployment);
     if !service.has_said(&refusal.reason, call.now) {
         say(call, tx, &service, &refusal.sentence);
-        let failure = state_events::Action::TaskPlacementFailure;
         let provider = refusal.capacity_provider.iter().map(|name| capacity_provider::provider_arn(&service.scope, name));
         let capacity_provider_arns = provider.collect();
         let reason = Some(refusal.reason.clone());
         let more = ServiceAction { reason, capacity_provider_arns, ..ServiceAction::default() };
-        state_events::service_action(call, tx, (&service).into(), failure, &more);
+        tell::action_of(call, tx, &service, Action::TaskPlacementFailure, &more);
         service.complaint = Some(Complaint { cause: refusal.reason, said_at: call.now });
     }
     tx.put(service);

@@ -2,8 +2,8 @@
 //! only words for what the first one sees. Pure.
 
 use super::decide::missing;
-use super::events::STUCK;
 use super::members::{Health, Member, Phase};
+use super::sentences::STUCK;
 use super::situation::Situation;
 use super::{Rollout, Status, rollout};
 use base::Time;

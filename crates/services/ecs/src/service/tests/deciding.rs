@@ -3,9 +3,10 @@
 //! E (ended), F (failed), with `d` behind for draining, `p` for protected, `f` for
 //! failing, `+` for one started to even out zones.
 
+use crate::service::action::Action;
 use crate::service::emptying::Emptying;
 use crate::service::members::{Health, Member, Phase};
-use crate::service::reconcile::{Action, plan};
+use crate::service::reconcile::plan;
 use crate::service::situation::Situation;
 use crate::service::{Complaint, Deployment, Rollout, Service, Status, Unplaced};
 use crate::testing::scope;

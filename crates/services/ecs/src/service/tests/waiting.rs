@@ -1,7 +1,7 @@
 //! What a service is said to wait for, in the words of `deciding`, and which places are explained.
 
 use super::deciding::{service, situation};
-use crate::service::events::STUCK;
+use crate::service::sentences::STUCK;
 use crate::service::waits::waits;
 use crate::service::{Complaint, Service, standing};
 use crate::testing::{Plane, facts, obedient, scope};
