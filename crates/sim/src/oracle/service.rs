@@ -161,9 +161,15 @@ fn events_are_told(deed: &Deed) -> Check {
     let told = state_events::after(&deed.after, state_events::newest(&deed.before));
     let kinds: Vec<Kind> = told.map(|event| event.kind).collect();
     let count = |kind: Kind| kinds.iter().filter(|each| **each == kind).count();
+    let service = deed.before.get::<Service>(deed.service.as_str());
+    let has_strategy = service.is_some_and(|service| service.spec.capacity_provider_strategy.iter().flatten().next().is_some());
+    let providers = usize::from(has_strategy);
     let (actions, deployments) = match &deed.action {
-        Action::Stop(_) | Action::Steady => (1..=1, 0),
-        Action::Start { .. } | Action::Count(_) => (0..=1, 0),
+        // The placement constraint that a daemon's task violates is told as well.
+        Action::Stop(_) => (1..=1 + usize::from(service.is_some_and(Service::is_daemon)), 0),
+        // The providers of a strategy are steady too, and a rebalancing is complete.
+        Action::Steady => (1 + providers..=2 + providers, 0),
+        Action::Start { .. } | Action::Count(_) | Action::Rebalance { .. } | Action::Complain(_) => (0..=1, 0),
         Action::Begin | Action::Complete | Action::Fail(_) => (0..=0, 1),
         Action::RollBack { .. } => (0..=0, 2),
         _ => (0..=0, 0),
