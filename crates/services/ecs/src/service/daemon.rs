@@ -5,7 +5,7 @@ use super::action::{Action, Stop, Why};
 use super::choose::stops;
 use super::members::Member;
 use super::situation::Situation;
-use super::{Service, Status, decide, start};
+use super::{Service, Status, asked, decide};
 use crate::container_instance::{self, ContainerInstance};
 use crate::placement::{fit, fleet};
 use crate::task::Task;
@@ -15,7 +15,7 @@ use store::Image;
 /// Instances of the cluster that are to have a task of it, and those that are DRAINING but not yet left by the others: a
 /// daemon is the last to stop.
 pub fn instances<'a>(image: &'a Image, service: &Service) -> (Vec<&'a str>, Vec<&'a str>) {
-    let Some(request) = start::daemon_request(image, service) else { return (Vec::new(), Vec::new()) };
+    let Some(request) = asked::daemon_request(image, service) else { return (Vec::new(), Vec::new()) };
     let prefix = format!("{}/{}/", service.scope, service.cluster);
     let (mut eligible, mut lingering) = (Vec::new(), Vec::new());
     for instance in image.prefix::<ContainerInstance>(&prefix) {

@@ -3,6 +3,7 @@
 //! rows of the service and of its tasks.
 
 mod action;
+mod asked;
 mod check;
 mod choose;
 mod create_service;
@@ -22,6 +23,7 @@ pub mod pin;
 mod reach;
 mod rebalance;
 mod reconcile;
+mod refusal;
 mod revised;
 mod rollout;
 mod sentences;

@@ -1,5 +1,5 @@
 //! ECS's own sentences: what a service says of itself, after `(service NAME) `, and the `rolloutStateReason` of its
-//! deployments. Why a task has no place is said by `start`.
+//! deployments. Why a task has no place is for `refusal`.
 //! https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
 
 use super::Deployment;

@@ -4,7 +4,7 @@
 use super::members::{Health, Member};
 use super::situation::{self, Situation};
 use super::waits::{Wait, waits};
-use super::{Service, Status, reconcile, rollout, start, view};
+use super::{Service, Status, asked, reconcile, rollout, view};
 use crate::container_instance;
 use crate::task::explain::{self, Explanation, Verdict};
 use crate::task::view::{Statuses, statuses};
@@ -68,7 +68,7 @@ pub fn standing(image: &Image, service: &Service, now: Time) -> Standing {
 fn placement(image: &Image, situation: &Situation) -> Option<Explanation> {
     let service = situation.service;
     let cluster = situation::cluster_of(image, service)?;
-    let (launch, share, request) = start::asked(image, service, situation.now)?;
+    let (launch, share, request) = asked::next(image, service, situation.now)?;
     let mut explanation = explain::explanation(image, cluster, &launch, &share, &request);
     if service.is_daemon() {
         let arn = |member: &Member| container_instance::arn(&service.scope, &service.cluster, member.instance);

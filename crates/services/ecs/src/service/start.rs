@@ -1,28 +1,22 @@
 //! Starting tasks of a service: as many as placement finds places for. That there are too few is said, once, and remembered
 //! until capacity grows.
 
+use super::asked::{ZONE, launch, placement_request, shares};
 use super::events::say;
-use super::members::Member;
-use super::situation::Situation;
-use super::task_tags::tags_of_tasks;
+use super::refusal::{self, Refusal};
 use super::{Complaint, Deployment, Service, Unplaced, revised, sentences, situation, tell, unhealthy};
 use crate::capacity_provider;
 use crate::cluster::Cluster;
 use crate::container_instance::{self, ContainerInstance};
 use crate::node::freed;
-use crate::placement::{Field, Reason, Request, Strategy, Wanted, fit, fleet, request};
+use crate::placement::{Request, Wanted, fit, fleet};
 use crate::state_events::{Action, ServiceAction};
-use crate::task::capacity::{self, Running, Share};
-use crate::task::launch::{Ask, Launch, Spot};
-use crate::task::{self, Membership, Task, placing};
-use crate::task_definition;
+use crate::task::capacity::Share;
+use crate::task::launch::Spot;
+use crate::task::{Task, placing};
 use api_ecs as api;
-use base::Time;
 use kernel::Call;
 use store::{Image, Tx};
-
-const ZONE: &str = "ecs.availability-zone";
-const HELP: &str = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
 pub fn start(
     call: &mut Call,
@@ -35,9 +29,14 @@ pub fn start(
 ) {
     let Some(found) = service.deployment(deployment) else { return };
     let revised = revised::at(tx, &service, &found.revision);
-    match attempt(call, tx, &revised, found, count, on) {
-        Ok((started, refusal)) => settle(call, tx, service, deployment, &started, instead_of, refusal),
-        Err(error) => settle(call, tx, service, deployment, &[], &[], Some(Refusal::other(error.message()))),
+    let (started, refusal) = match attempt(call, tx, &revised, found, count, on) {
+        Ok(attempt) => attempt,
+        Err(error) => (Vec::new(), Some(Refusal::other(error.message()))),
+    };
+    let service = say_started(call, tx, service, &started, instead_of);
+    match refusal {
+        Some(refusal) => say_refused(call, tx, service, deployment, refusal),
+        None => forgive(tx, service, deployment),
     }
 }
 
@@ -84,21 +83,6 @@ fn set_unplaced(service: &mut Service, deployment: &str, unplaced: Option<Unplac
     }
 }
 
-/// Why there are not as many as there should be.
-struct Refusal {
-    sentence: String,
-    /// Of the service action: `RESOURCE:CPU`, …
-    reason: String,
-    capacity_provider: Option<String>,
-}
-
-impl Refusal {
-    fn other(reason: &str) -> Refusal {
-        let sentence = format!("was unable to place a task. Reason: {reason}");
-        Refusal { sentence, reason: reason.to_owned(), capacity_provider: None }
-    }
-}
-
 type Attempt = (Vec<Task>, Option<Refusal>);
 
 fn attempt(
@@ -114,101 +98,30 @@ fn attempt(
     };
     let launch = launch(tx, service, deployment, &cluster)?;
     let (mut started, mut refusal) = (Vec::new(), None);
-    for share in shares(tx, service, deployment, &cluster, count, call.now)? {
-        let request = placement_request(&launch, &share, service)?;
+    // All are asked for before the first one starts: an error is to leave no task that nobody tells of.
+    let shares = shares(tx, service, deployment, &cluster, count, call.now)?;
+    let requests: Vec<Request> =
+        shares.iter().map(|share| placement_request(&launch, share, service)).collect::<Result<_, _>>()?;
+    for (share, request) in shares.iter().zip(&requests) {
         let (spots, refused) = match on {
-            [] => anywhere(call, tx, &cluster, &share, &request),
-            instances => on_each(tx, service, instances, &request),
+            [] => anywhere(call, tx, &cluster, share, request),
+            instances => on_each(tx, service, instances, request),
         };
-        started.extend(spots.into_iter().map(|spot| launch.start(call, tx, &share, spot)));
+        started.extend(spots.into_iter().map(|spot| launch.start(call, tx, share, spot)));
         let of_share = |refused| Refusal { capacity_provider: share.capacity_provider.clone(), ..refused };
         refusal = refusal.or(refused.map(of_share));
     }
     Ok((started, refusal))
 }
 
-fn launch(image: &Image, service: &Service, deployment: &Deployment, cluster: &Cluster) -> Result<Launch, api::Error> {
-    let definition = task_definition::resolve_arc(image, &service.scope, &deployment.task_definition)?;
-    let spec = &service.spec;
-    let ask = Ask {
-        network_configuration: spec.network_configuration.clone(),
-        platform_version: spec.platform_version.clone(),
-        started_by: Some(deployment.name()),
-        tags: Some(tags_of_tasks(service, &definition)),
-        enable_execute_command: spec.enable_execute_command == Some(true),
-        ..Ask::default()
-    };
-    let digests = deployment.digests.clone().unwrap_or_default();
-    let (name, deployment) = (service.name.clone(), deployment.id.clone());
-    let member = Membership { service: name, deployment, digests, is_extra: false, is_replaced: false, is_counted: false };
-    Ok(Launch::of_service(cluster, definition, ask, service.group(), member))
-}
-
-/// So that the deployment's tasks are together what its strategy wants, however many are started at a time.
-fn shares(
-    image: &Image,
-    service: &Service,
-    deployment: &Deployment,
-    cluster: &Cluster,
-    count: usize,
-    now: Time,
-) -> Result<Vec<Share>, api::Error> {
-    let strategy = service.spec.capacity_provider_strategy.as_deref();
-    let has_strategy = strategy.is_some() || !cluster.default_capacity_provider_strategy.is_empty();
-    let running = if has_strategy { running(image, service, deployment, now) } else { Running::new() };
-    capacity::further_shares(cluster, service.spec.launch_type.as_ref(), strategy, &running, count)
-}
-
-/// Of the deployment's tasks those that stay: for what is unhealthy or draining others are started now.
-fn running(image: &Image, service: &Service, deployment: &Deployment, now: Time) -> Running {
-    let mut running = Running::new();
-    let situation = Situation::of(image, service, now);
-    let is_of = |member: &&Member| member.deployment.is_some_and(|at| service.deployments[at].id == deployment.id);
-    let stays = |member: &&Member| !member.is_draining && !member.is_unhealthy();
-    let task = |member: &Member| image.get::<Task>(task::key(&service.scope, &service.cluster, member.id).as_str());
-    let tasks = situation.live().filter(is_of).filter(stays).filter_map(task);
-    let providers = tasks.filter_map(|task| task.capacity_provider.clone());
-    providers.for_each(|provider| *running.entry(provider).or_default() += 1);
-    running
-}
-
-fn placement_request(launch: &Launch, share: &Share, service: &Service) -> Result<Request, api::Error> {
-    let given = service.spec.placement_strategy.as_deref().filter(|list| !list.is_empty());
-    let strategies = if given.is_some() { request::strategies(given)? } else { spread() };
-    placing::request(launch, share, service.spec.placement_constraints.as_deref(), strategies)
-}
-
-/// Where nothing is said: across zones, then across instances.
-fn spread() -> Vec<Strategy> {
-    vec![Strategy::Spread(Field::Attribute(ZONE.to_owned())), Strategy::Spread(Field::Instance)]
-}
-
-/// What the next task of the PRIMARY deployment asks of placement.
-pub fn asked(image: &Image, service: &Service, now: Time) -> Option<(Launch, Share, Request)> {
-    let (deployment, cluster) = service.primary().zip(situation::cluster_of(image, service))?;
-    let launch = launch(image, service, deployment, cluster).ok()?;
-    let share = shares(image, service, deployment, cluster, 1, now).ok()?.into_iter().next()?;
-    let request = placement_request(&launch, &share, service).ok()?;
-    Some((launch, share, request))
-}
-
-/// What a daemon asks of an instance.
-pub fn daemon_request(image: &Image, service: &Service) -> Option<Request> {
-    let cluster = situation::cluster_of(image, service)?;
-    let launch = launch(image, service, service.primary()?, cluster).ok()?;
-    let share = Share { launch_type: api::LaunchType::Ec2, capacity_provider: None, count: 1 };
-    placement_request(&launch, &share, service).ok()
-}
-
 fn anywhere(call: &mut Call, tx: &Tx, cluster: &Cluster, share: &Share, request: &Request) -> (Vec<Spot>, Option<Refusal>) {
     let fleet = placing::fleet(tx, cluster, share, request);
     if fleet.is_empty() && !share.is_fargate() {
-        let sentence = format!("{UNPLACEABLE} Reason: {} {HELP}", placing::nowhere(share));
-        return (Vec::new(), Some(Refusal { sentence, reason: "NO ACTIVE INSTANCES".to_owned(), capacity_provider: None }));
+        return (Vec::new(), Some(refusal::no_instances(share)));
     }
     let (spots, rejected) = placing::spots(call, fleet.as_ref(), request);
     let is_short = spots.len() < request.count;
-    (spots, is_short.then(|| refusal(share, &rejected)))
+    (spots, is_short.then(|| refusal::short(share, &rejected)))
 }
 
 fn on_each(tx: &Tx, service: &Service, instances: &[String], request: &Request) -> (Vec<Spot>, Option<Refusal>) {
@@ -222,61 +135,28 @@ fn on_each(tx: &Tx, service: &Service, instances: &[String], request: &Request) 
             Err(reason) => rejected.push((Some(instance.id.clone()), reason)),
         }
     }
-    (spots, came_closest(&rejected))
+    (spots, refusal::came_closest(&rejected))
 }
 
-const UNPLACEABLE: &str = "was unable to place a task because no container instance met all of its requirements.";
-
-fn refusal(share: &Share, rejected: &[(Option<String>, Reason)]) -> Refusal {
-    if share.is_fargate() {
-        let why = "Capacity is unavailable at this time. Please try again later or in a different availability zone.";
-        return Refusal { reason: "RESOURCE:FARGATE".to_owned(), ..Refusal::other(why) };
-    }
-    came_closest(rejected).unwrap_or_else(|| Refusal::other("Internal error."))
-}
-
-/// Who was refused by the last of the checks.
-fn came_closest(rejected: &[(Option<String>, Reason)]) -> Option<Refusal> {
-    rejected.iter().max_by_key(|(_, reason)| *reason).map(|(id, reason)| closest(id.as_deref(), *reason))
-}
-
-fn closest(instance: Option<&str>, reason: Reason) -> Refusal {
-    let what = match reason {
-        Reason::Cpu => "has insufficient CPU units available".to_owned(),
-        Reason::Memory => "has insufficient memory available".to_owned(),
-        Reason::Ports => "is already using a port required by your task".to_owned(),
-        Reason::Attribute => "is missing an attribute required by your task".to_owned(),
-        other => format!("encountered error \"{}\"", other.as_str().trim_end_matches('.')),
-    };
-    let instance = instance.unwrap_or_default();
-    let sentence = format!("{UNPLACEABLE} The closest matching (container-instance {instance}) {what}. {HELP}");
-    Refusal { sentence, reason: reason.as_str().to_owned(), capacity_provider: None }
-}
-
-/// Says what was started and what was not.
-fn settle(
-    call: &mut Call,
-    tx: &mut Tx,
-    mut service: Service,
-    deployment: &str,
-    started: &[Task],
-    instead_of: &[String],
-    refusal: Option<Refusal>,
-) {
+fn say_started(call: &mut Call, tx: &mut Tx, mut service: Service, started: &[Task], instead_of: &[String]) -> Service {
     if !started.is_empty() {
         let replaced = unhealthy::replace(tx, &mut service, started.len(), instead_of);
         let sentence = sentences::started(started.iter().map(|task| task.id.as_str()), replaced);
         say(call, tx, &service, &sentence);
     }
-    let Some(refusal) = refusal else {
-        if service.is_unplaced() || service.complaint.is_some() {
-            set_unplaced(&mut service, deployment, None);
-            // Another deployment's trouble may not be over.
-            service.complaint = service.complaint.take().filter(|_| service.is_unplaced());
-            tx.put(service);
-        }
-        return;
-    };
+    service
+}
+
+/// All that was wanted has started: trouble of this deployment is over, though another's may not be.
+fn forgive(tx: &mut Tx, mut service: Service, deployment: &str) {
+    if service.is_unplaced() || service.complaint.is_some() {
+        set_unplaced(&mut service, deployment, None);
+        service.complaint = service.complaint.take().filter(|_| service.is_unplaced());
+        tx.put(service);
+    }
+}
+
+fn say_refused(call: &mut Call, tx: &mut Tx, mut service: Service, deployment: &str, refusal: Refusal) {
     wait_for_place(call, tx, &mut service, deployment);
     if !service.has_said(&refusal.reason, call.now) {
         say(call, tx, &service, &refusal.sentence);
