@@ -9,6 +9,7 @@ mod sayings;
 mod settled;
 mod splits;
 mod throttle;
+mod told;
 
 pub use rows::{check as rows, check_changes as changed_rows};
 pub use sayings::{Sayings, converged as last_words};
@@ -22,7 +23,6 @@ use crate::scheduler::Deed;
 use crate::stage::short;
 use ecs::container_instance::ContainerInstance;
 use ecs::service::{Action, Rollout, Service, Status};
-use ecs::state_events::{self, Kind};
 use ecs::task::{Last, Task};
 use fleet::Fleet;
 use store::Image;
@@ -46,7 +46,7 @@ pub fn deed(deed: &Deed) -> Check {
     consistency::check(deed, &before, &after, &started)?;
     splits::check(deed, &before, &started)?;
     ends_are_counted_once(deed, &before, &after)?;
-    events_are_told(deed)
+    told::check(deed)
 }
 
 fn is_to_stop(task: &Task) -> bool {
@@ -154,30 +154,6 @@ fn ends_are_counted_once(deed: &Deed, before: &Fleet, after: &Fleet) -> Check {
         return Ok(());
     }
     violated("an end is counted once", format!("{}: {counted} of {asked} ends, {was} failures, then {is}", before.name()))
-}
-
-/// What the scheduler does is told, once: how often is known beforehand.
-fn events_are_told(deed: &Deed) -> Check {
-    let told = state_events::after(&deed.after, state_events::newest(&deed.before));
-    let kinds: Vec<Kind> = told.map(|event| event.kind).collect();
-    let count = |kind: Kind| kinds.iter().filter(|each| **each == kind).count();
-    let service = deed.before.get::<Service>(deed.service.as_str());
-    let has_strategy = service.is_some_and(|service| service.spec.capacity_provider_strategy.iter().flatten().next().is_some());
-    let providers = usize::from(has_strategy);
-    let (actions, deployments) = match &deed.action {
-        // The placement constraint that a daemon's task violates is told as well.
-        Action::Stop(_) => (1..=1 + usize::from(service.is_some_and(Service::is_daemon)), 0),
-        // The providers of a strategy are steady too, and a rebalancing is complete.
-        Action::Steady => (1 + providers..=2 + providers, 0),
-        Action::Start { .. } | Action::Count(_) | Action::Rebalance { .. } | Action::Complain(_) => (0..=1, 0),
-        Action::Begin | Action::Complete | Action::Fail(_) => (0..=0, 1),
-        Action::RollBack { .. } => (0..=0, 2),
-        _ => (0..=0, 0),
-    };
-    if actions.contains(&count(Kind::ServiceAction)) && count(Kind::Deployment) == deployments {
-        return Ok(());
-    }
-    violated("what the scheduler does is told", format!("{:?} is told by {kinds:?}", deed.action))
 }
 
 fn deletion_is_of_the_inactive(before: &Fleet) -> Check {
