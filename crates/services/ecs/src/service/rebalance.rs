@@ -5,6 +5,7 @@
 use super::Service;
 use super::action::Action;
 use super::defaults::is_fargate;
+use super::members::Member;
 use super::situation::Situation;
 use crate::capacity_provider::{self, CapacityProvider};
 use crate::container_instance::ContainerInstance;
@@ -50,13 +51,21 @@ pub fn moves(situation: &Situation) -> Vec<Action> {
     let (Some(primary), Some(zones)) = (situation.primary(), unbalanced(situation)) else { return Vec::new() };
     let is_busy = situation.members.len() != situation.desired || situation.ceiling <= situation.desired;
     let emptiest = zones.iter().min_by_key(|(zone, count)| (**count, **zone)).map(|(zone, _)| (*zone).to_owned());
+    let may_start = situation.may_start(primary) && !situation.is_waiting_for_place(primary);
     match emptiest {
-        Some(zone) if !is_busy && situation.may_start(primary) && !situation.is_waiting_for_place(primary) => {
+        Some(zone) if may_start && !is_busy && may_be_evened(situation, &zones) => {
             let sentence = super::sentences::unbalanced(&zones);
             vec![Action::Complain(sentence), Action::Rebalance { deployment: primary.id.clone(), zone }]
         }
         _ => Vec::new(),
     }
+}
+
+/// Scale-in takes one from where there are too many: not if all there are protected, and any other would be missed.
+fn may_be_evened(situation: &Situation, zones: &Zones) -> bool {
+    let least = zones.values().min().copied().unwrap_or_default();
+    let is_too_many = |member: &Member| zones.get(member.zone).is_some_and(|count| *count > least + 1);
+    situation.live().any(|member| !member.is_protected() && is_too_many(member))
 }
 
 /// Zones with their tasks if one has more than one task more than another.

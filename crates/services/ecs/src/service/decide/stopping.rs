@@ -44,7 +44,8 @@ impl<'s, 'a> Stopping<'s, 'a> {
         let mut surplus = out.len().saturating_sub(stays);
         let mut places = self.needed_places().saturating_sub(surplus.saturating_sub(self.over()));
         let mut dispensable = older::dispensable(situation);
-        for member in stops(out.into_iter(), situation.live(), &situation.emptying) {
+        let may_go = out.into_iter().filter(|member| !is_spared(situation, member));
+        for member in stops(may_go, situation.live(), &situation.emptying) {
             let is_surplus = surplus > 0;
             if older::may_stay(member) && dispensable == 0 {
                 continue;
@@ -53,11 +54,10 @@ impl<'s, 'a> Stopping<'s, 'a> {
             if is_over || self.is_needed(member) {
                 break;
             }
-            if self.try_stop(member) {
-                let left = if is_surplus { &mut surplus } else { &mut places };
-                *left -= 1;
-                dispensable = dispensable.saturating_sub(usize::from(older::may_stay(member)));
-            }
+            self.stop(member);
+            let left = if is_surplus { &mut surplus } else { &mut places };
+            *left -= 1;
+            dispensable = dispensable.saturating_sub(usize::from(older::may_stay(member)));
         }
     }
 
@@ -95,33 +95,19 @@ impl<'s, 'a> Stopping<'s, 'a> {
         if excess == 0 {
             return;
         }
-        for member in stops(situation.counted(), situation.live(), &situation.emptying) {
+        let may_go = situation.counted().filter(|member| !is_spared(situation, member));
+        for member in stops(may_go, situation.live(), &situation.emptying) {
             if excess == 0 || self.is_needed(member) {
                 break;
             }
-            if self.try_stop(member) {
-                excess -= 1;
-            }
+            self.stop(member);
+            excess -= 1;
         }
     }
 
     /// By the floor; so are all that would be stopped after it, as healthy ones come last.
     fn is_needed(&self, member: &Member) -> bool {
         member.is_healthy() && self.healthy_left <= self.situation.floor
-    }
-
-    /// Unless it is spared.
-    fn try_stop(&mut self, member: &Member) -> bool {
-        if self.is_spared(member) {
-            return false;
-        }
-        self.stop(member);
-        true
-    }
-
-    /// Protection is from scale-in and from deployments, not from failed checks, nor from the end of the service.
-    fn is_spared(&self, member: &Member) -> bool {
-        member.is_protected() && !member.is_unhealthy() && self.situation.service.status == Status::Active
     }
 
     fn is_stopped(&self, member: &Member) -> bool {
@@ -132,6 +118,12 @@ impl<'s, 'a> Stopping<'s, 'a> {
         self.healthy_left -= usize::from(member.is_healthy());
         self.stops.push(Stop::of(member, why(member)));
     }
+}
+
+/// Protection is from scale-in and from deployments, not from failed checks, nor from the end of the service. Who is spared
+/// is no candidate at all: its zone would count as less crowded for it, and another one would pay.
+fn is_spared(situation: &Situation, member: &Member) -> bool {
+    member.is_protected() && !member.is_unhealthy() && situation.service.status == Status::Active
 }
 
 pub fn why(member: &Member) -> Why {

@@ -380,3 +380,18 @@ fn zones_are_evened_out_in_a_steady_state_by_one_task_at_a_time() {
     check("desired=3 zones=z1,z2 v1=done", &with("H+"), expect!["stop a (Scaling)"]);
     check("desired=3 zones=z1,z2 steady v1=done", "a:v1:H@z1/i1 b:v1:H@z1/i2 c:v1:H@z2/i3", expect!["look again in 21600 s"]);
 }
+
+/// Found by the simulator: the task that was started in the emptiest zone was stopped instead, and started again, for ever.
+#[test]
+fn zones_are_evened_out_by_those_that_are_not_protected() {
+    let has = |crowd: &str| format!("a:v1:Hp@z1/i1 {crowd} d:v1:H@z2/i2");
+    check(
+        "desired=4 zones=z1,z2 steady v1=done",
+        &has("b:v1:Hp@z1/i1 c:v1:H@z1/i1"),
+        expect!["say is not AZ balanced with 3 ta…; start v1 in z2"],
+    );
+    check("desired=4 zones=z1,z2 v1=done", &has("b:v1:Hp@z1/i1 c:v1:H@z1/i1 e:v1:H+@z2/i2"), expect!["stop c (Scaling)"]);
+    check("desired=4 zones=z1,z2 steady v1=done", &has("b:v1:Hp@z1/i1 c:v1:Hp@z1/i1"), expect!["look again in 60 s"]);
+    let third = "desired=6 zones=z1,z2,z3 steady v1=done";
+    check(third, &has("b:v1:Hp@z1/i1 c:v1:Hp@z1/i1 e:v1:H@z3/i3 f:v1:H@z3/i3"), expect!["look again in 60 s"]);
+}
