@@ -83,6 +83,8 @@ mutations! {
     RollbackAnywhere,
     /// An old deployment is forgotten with its tasks.
     ForgetsEarly,
+    /// Lost tasks of older deployments are not brought back.
+    OlderAbandoned,
     /// It pins a deployment to images that nobody has run.
     PinsAnything,
     /// It pins what is not to be pinned.

@@ -3,6 +3,7 @@
 
 mod consistency;
 mod fleet;
+mod older;
 mod rollout;
 mod rows;
 mod sayings;

@@ -64,6 +64,9 @@ pub fn misjudge(actions: &mut Vec<Action>, service: &Service, mutation: Mutation
         Mutation::FailedGoesOn if primary.rollout == Rollout::Failed && actions.is_empty() && !service.is_daemon() => {
             actions.push(start(primary));
         }
+        Mutation::OlderAbandoned => {
+            actions.retain(|action| !matches!(action, Action::Start { deployment, .. } if *deployment != primary.id));
+        }
         Mutation::RollbackAnywhere => {
             let broken = service.deployments.iter().skip(1).find(|deployment| deployment.rollout != Rollout::Completed);
             for action in actions {

@@ -2,6 +2,7 @@
 
 use super::super::{Check, violated};
 use super::fleet::Fleet;
+use super::older;
 use crate::catalog::{self, Nature};
 use base::Time;
 use ecs::container_instance::ContainerInstance;
@@ -18,6 +19,7 @@ pub fn settled(image: &Image, now: Time) -> Check {
             return violated("after calm: a deleted service is over", service.name.clone());
         }
         old_changes_are_over(service, image)?;
+        older::is_whole(&fleet)?;
         match catalog::nature(fleet.family()) {
             Nature::Good if service.is_daemon() => daemons_are_everywhere(&fleet)?,
             Nature::Good => replicas_are_there(&fleet)?,
@@ -39,7 +41,7 @@ pub fn is_restless(image: &Image, task: &Task) -> bool {
     services.any(|service| runs(service, |nature| nature != Nature::Good))
 }
 
-fn primary(fleet: &Fleet) -> Rollout {
+pub fn primary(fleet: &Fleet) -> Rollout {
     fleet.service.deployments.first().map_or(Rollout::Failed, |primary| primary.rollout)
 }
 
@@ -129,16 +131,16 @@ fn breakers_have_tripped(fleet: &Fleet) -> Check {
 }
 
 /// The bounds leave no room to move in.
-fn is_stuck(fleet: &Fleet) -> bool {
+pub fn is_stuck(fleet: &Fleet) -> bool {
     fleet.floor() >= fleet.ceiling() && fleet.live().any(|task| !fleet.is_current(task))
 }
 
-fn waits_for_protection(fleet: &Fleet) -> bool {
+pub fn waits_for_protection(fleet: &Fleet) -> bool {
     fleet.live().any(|task| task.protected_until.is_some_and(|until| until > fleet.now))
 }
 
 /// For one more task anywhere; where a strategy says whose instance it must be, at each of its providers.
-fn has_room(fleet: &Fleet) -> bool {
+pub fn has_room(fleet: &Fleet) -> bool {
     let groups: Vec<&str> = fleet.groups().collect();
     groups.iter().all(|group| has_room_of(fleet, Some(group))) && (!groups.is_empty() || has_room_of(fleet, None))
 }
