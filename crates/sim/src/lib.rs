@@ -23,4 +23,5 @@ mod world;
 pub use many::in_order;
 pub use mutation::Mutation;
 pub use oracle::Violation;
+pub use stage::short;
 pub use world::{Outcome, run};

@@ -4,7 +4,7 @@
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use sim::{Mutation, Outcome, in_order, run};
+use sim::{Mutation, Outcome, in_order, run, short};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -58,8 +58,7 @@ fn cpu_seconds() -> f64 {
 
 fn tell(outcome: &Outcome, arguments: &Arguments) {
     if arguments.tells {
-        // The story has the first eight digits of an id.
-        let task = arguments.task.as_ref().map(|id| id.get(..8).unwrap_or(id));
+        let task = arguments.task.as_deref().map(short);
         let concerns = |line: &&String| task.is_none_or(|task| line.contains(task));
         outcome.story.iter().filter(concerns).for_each(|line| println!("{line}"));
     }
